@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lookup tables, "type:name".  A lookup that finds nothing and one that failed
+ * are different results and never confused.  File-based tables answer in place;
+ * what may block is reached through "proxy:".
+ */
+#ifndef MAP_MAP_H
+#define MAP_MAP_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "base/view.h"
+#include "conf/conf.h"
+
+enum map_result { MAP_FOUND, MAP_MISSING, MAP_ERROR };
+
+enum map_flags {
+    MAP_FOLD = 1,        /* fold the key to lower case before indexed lookups (most users) */
+    MAP_NO_REGSUB = 2,   /* refuse $1 in pattern results (alias_maps) */
+    MAP_NO_UNAUTH = 4,   /* refuse types whose owner is not trusted */
+    MAP_PARENT_DOMAINS = 8
+};
+
+struct map;
+
+/* Open one table.  A table that cannot be opened or a type that is not built still gives a
+ * map, whose every lookup is MAP_ERROR with the reason (Postfix: the daemon goes on, mail is
+ * deferred); the reason is logged once at the first lookup.  CONF must outlive the map. */
+struct map *map_open(const struct conf *conf, struct view name, unsigned flags);
+void map_close(struct map **map);
+/* The entry for KEY appended to VALUE_OUT (cleared first).  May wait (proxy:, tcp:). */
+enum map_result map_find(struct map *map, struct view key, struct str *value_out,
+                         struct err *err);
+const char *map_name(const struct map *map); /* "hash:/etc/aliases" */
+/* Pattern tables match the whole key themselves: no partial-key lookups on them. */
+bool map_is_pattern(const struct map *map);
+/* The file behind a table was replaced since it was opened (worker should restart). */
+bool map_changed(const struct map *map);
+/* FILE:LINE of the entry that answered the last map_find; 0 line when unknown. */
+struct map_origin {
+    const char *file;
+    int line;
+};
+struct map_origin map_last_origin(const struct map *map);
+/* Names of the types this build knows, NULL-terminated, sorted. */
+const char *const *map_types(void);
+
+/* A list value such as "$alias_maps": searched in order, first hit wins. */
+struct maps;
+/* TITLE is the parameter's name, for messages. */
+struct maps *maps_open(const struct conf *conf, const char *title, const char *list,
+                       unsigned flags);
+void maps_close(struct maps **maps);
+bool maps_empty(const struct maps *maps);
+bool maps_changed(const struct maps *maps);
+/* MATCHED_OUT (may be NULL): the table that answered or failed. */
+enum map_result maps_find(struct maps *maps, struct view key, struct str *value_out,
+                          const struct map **matched_out, struct err *err);
+
+/*
+ * Mail address lookups, in the order that virtual(5), canonical(5) and transport(5)
+ * describe; extension handling by DELIMITERS ("" for none).  *EXTENSION_OUT (may be NULL) gets
+ * "+ext" when the match was made without it, for propagation.
+ */
+enum maps_address_flags {
+    MAPS_ADDRESS_FULL = 1,        /* user+ext@domain, user@domain */
+    MAPS_ADDRESS_LOCALPART = 2,   /* user+ext, user: for domains the caller says are ours */
+    MAPS_ADDRESS_DOMAIN = 4,      /* @domain */
+    MAPS_ADDRESS_BARE_DOMAIN = 8, /* domain (transport, access) and, as configured, parents */
+    MAPS_ADDRESS_DOT_PARENTS = 16,/* .parent for parents instead of parent */
+    MAPS_ADDRESS_PARENTS = 32,    /* parent for parents */
+    MAPS_ADDRESS_AT_LOCALPART = 64/* user@ (access) */
+};
+enum map_result maps_find_address(struct maps *maps, struct view address,
+                                  const char *delimiters, unsigned flags,
+                                  struct str *value_out, struct str *extension_out,
+                                  struct err *err);
+
+/*
+ * A match list such as mynetworks or mydestination: literal names, "!" negation, /file
+ * inclusion, type:table, and for networks address/mask patterns.
+ */
+enum match_kind { MATCH_DOMAIN, MATCH_DOMAIN_PARENTS, MATCH_STRING, MATCH_ADDRESS };
+struct match_list;
+struct match_list *match_list_open(const struct conf *conf, const char *title,
+                                   const char *list, enum match_kind kind);
+void match_list_close(struct match_list **list);
+/* MATCH_ADDRESS: TEXT is the numeric address; NAME (may be empty) is the verified name. */
+enum map_result match_list_find(struct match_list *list, struct view text, struct view name,
+                                struct err *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asking the rewrite worker where recipients go.  One request carries all
+ * recipients of a message.
+ */
+#ifndef RPC_RESOLVE_H
+#define RPC_RESOLVE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/view.h"
+#include "conf/conf.h"
+
+enum address_class { CLASS_LOCAL = 1, CLASS_VIRTUAL_ALIAS, CLASS_VIRTUAL_MAILBOX, CLASS_RELAY,
+                     CLASS_DEFAULT };
+
+struct resolve_reply {
+    struct view transport; /* service name: "local", "smtp", "error" ... */
+    struct view nexthop;   /* "[10.0.0.1]:25", "example.com", or a text for error/discard */
+    struct view recipient; /* internal form, routed (source route and % removed) */
+    enum address_class address_class;
+    enum outcome outcome;  /* TEMPFAIL: a table failed, defer */
+};
+
+struct resolve_client;
+struct resolve_client *resolve_client_new(const struct conf *conf);
+void resolve_client_free(struct resolve_client **client);
+/* Resolve COUNT addresses for SENDER; replies, in the same order, live in ARENA.  Waits. */
+NODISCARD enum outcome resolve_ask(struct resolve_client *client, struct view sender,
+                                   const struct view *addresses, size_t count,
+                                   struct arena *arena, struct resolve_reply **replies_out,
+                                   struct err *err);
+
+/* --- wire (served by rewrite/) --------------------------------------------- */
+enum resolve_frame {
+    RESOLVE_FRAME_ASK = 'Q',  /* sender, u64 count, count addresses -> REPLY */
+    RESOLVE_FRAME_REPLY = 'q' /* u64 count, count times: u8 outcome, u8 class, transport,
+                                 nexthop, recipient */
+};
+
+#endif
