@@ -20,5 +20,8 @@ int listen_unix(const char *path, int backlog, struct err *err);
 int listen_tcp(const struct net_address *address, int backlog, struct err *err);
 /* Datagram socket bound at PATH (postlog). */
 int listen_unix_datagram(const char *path, struct err *err);
+/* Accept one client; never blocks.  -1 with errno: EAGAIN when there is none, or the
+ * reason (EMFILE, ENFILE, ENOBUFS, ENOMEM: try later). */
+int net_accept(int listen_fd);
 
 #endif
