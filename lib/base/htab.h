@@ -24,7 +24,9 @@ void *htab_put(struct htab *table, struct view key, void *value);
 /* Remove KEY; returns its value, or NULL. */
 void *htab_remove(struct htab *table, struct view key);
 size_t htab_count(const struct htab *table);
-/* Walk: start with *CURSOR = 0; false at the end.  The table must not change. */
+/* Walk: start with *CURSOR = 0; false at the end.  Nothing may be added meanwhile; the
+ * current key may be removed if *CURSOR is then moved back by one (an entry may be seen
+ * twice or, at the table's wrap-around, missed until the next walk). */
 bool htab_next(const struct htab *table, size_t *cursor, struct view *key_out,
                void **value_out);
 

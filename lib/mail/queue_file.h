@@ -37,7 +37,7 @@ enum queue_file_flags {
     QUEUE_FILE_RECORD_TRACE = 16 /* sendmail -v: report every delivery */
 };
 /* Changeable afterwards, in place. */
-enum queue_file_state { QUEUE_STATE_FORCE_EXPIRE = 1 };
+enum queue_file_state { QUEUE_STATE_FORCE_EXPIRE = 1, QUEUE_STATE_WARNED = 2 };
 
 struct queue_recipient {
     struct view address;
