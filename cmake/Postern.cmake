@@ -1,9 +1,11 @@
+option(POSTERN_UNIT_TESTS "Build the unit tests" ON)
+
 # The three kinds of things this project builds: layers of lib/, programs, and unit tests.
 
 # postern_unit_tests(FOLDER LIBRARIES...): every FOLDER/*_test.c becomes a test program.
 # cmocka reports; a test whose name ends in _root needs nothing but is skipped without root.
 function(postern_unit_tests folder)
-  if(NOT CMOCKA_FOUND)
+  if(NOT CMOCKA_FOUND OR NOT POSTERN_UNIT_TESTS)
     return()
   endif()
   file(GLOB tests CONFIGURE_DEPENDS ${folder}/*_test.c)
@@ -25,7 +27,7 @@ function(postern_layer name)
   set(folder ${CMAKE_SOURCE_DIR}/lib/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.c ${folder}/*.S)
   list(FILTER sources EXCLUDE REGEX "_test\\.c$")
-  if(L_TEST_ONLY AND NOT CMOCKA_FOUND)
+  if(L_TEST_ONLY AND NOT (CMOCKA_FOUND AND POSTERN_UNIT_TESTS))
     return()
   endif()
   if(NOT sources)
