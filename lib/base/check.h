@@ -11,11 +11,11 @@
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define CHECK(expr)                                                                      \
-    do {                                                                                 \
-        if (__builtin_expect(!(expr), 0)) {                                              \
-            check_failed(#expr, __FILE__, __LINE__, __func__);                           \
-        }                                                                                \
+#define CHECK(expr)                                                                    \
+    do {                                                                               \
+        if (__builtin_expect(!(expr), 0)) {                                            \
+            check_failed(#expr, __FILE__, __LINE__, __func__);                         \
+        }                                                                              \
     } while (0)
 
 /* Logs a panic with the place and aborts. */

@@ -126,7 +126,8 @@ void *htab_remove(struct htab *table, struct view key)
     free(table->slots[hole].key);
     table->count--;
     /* Close the gap: an entry may move back if its home is not after the hole. */
-    for (size_t i = (hole + 1) & mask; table->slots[i].key != NULL; i = (i + 1) & mask) {
+    for (size_t i = (hole + 1) & mask; table->slots[i].key != NULL;
+         i = (i + 1) & mask) {
         size_t home = table->slots[i].hash & mask;
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             table->slots[hole] = table->slots[i];

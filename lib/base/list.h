@@ -11,12 +11,12 @@ struct list {
 };
 
 /* The object of TYPE whose member MEMBER is NODE. */
-#define LIST_ITEM(node, type, member)                                                    \
+#define LIST_ITEM(node, type, member)                                                  \
     ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 /* Loop over NODE; the body may remove the current node. */
-#define LIST_EACH(head, node)                                                            \
-    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);    \
+#define LIST_EACH(head, node)                                                          \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);  \
          node = node##_next, node##_next = node->next)
 
 static inline void list_init(struct list *head)

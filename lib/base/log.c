@@ -28,8 +28,8 @@ static struct {
     void *hook_context;
 } sink = {.program = "postfix", .fd = -1, .facility = -1, .to_stderr = true};
 
-static const char *const severity_words[] = {"", "warning: ", "error: ", "fatal: ",
-                                             "panic: "};
+static const char *const severity_words[] = {
+    "", "warning: ", "error: ", "fatal: ", "panic: "};
 static const int syslog_levels[] = {LOG_INFO, LOG_WARNING, LOG_ERR, LOG_CRIT, LOG_CRIT};
 
 void log_init(const char *program)
@@ -47,8 +47,8 @@ void log_set_tag(const char *tag)
 
 void log_set_host(const char *myhostname)
 {
-    (void)snprintf(sink.host, sizeof(sink.host), "%.*s",
-                   (int)strcspn(myhostname, "."), myhostname);
+    (void)snprintf(sink.host, sizeof(sink.host), "%.*s", (int)strcspn(myhostname, "."),
+                   myhostname);
 }
 
 void log_set_stderr(bool on)
@@ -147,7 +147,8 @@ static void write_all(int fd, const char *data, size_t len)
     (void)ignored;
 }
 
-static void emit(enum log_level level, const char *format, va_list args) PRINTF_LIKE(2, 0);
+static void emit(enum log_level level, const char *format, va_list args)
+    PRINTF_LIKE(2, 0);
 
 static void emit(enum log_level level, const char *format, va_list args)
 {
@@ -159,8 +160,9 @@ static void emit(enum log_level level, const char *format, va_list args)
     (void)vsnprintf(text + used, sizeof(text) - used, format, args);
     make_printable(text);
     if (sink.fd >= 0) {
-        log_format_line(line, sizeof(line), sink.host[0] != '\0' ? sink.host : "localhost",
-                        sink.tag, current_number(), text);
+        log_format_line(line, sizeof(line),
+                        sink.host[0] != '\0' ? sink.host : "localhost", sink.tag,
+                        current_number(), text);
         write_all(sink.fd, line, strlen(line));
     }
     if (sink.facility >= 0) {
@@ -169,7 +171,8 @@ static void emit(enum log_level level, const char *format, va_list args)
     }
     if (sink.to_stderr) {
         int len = snprintf(line, sizeof(line), "%s: %s\n", sink.program, text);
-        write_all(STDERR_FILENO, line, len < (int)sizeof(line) ? (size_t)len : sizeof(line));
+        write_all(STDERR_FILENO, line,
+                  len < (int)sizeof(line) ? (size_t)len : sizeof(line));
     }
     if (sink.hook != NULL) {
         sink.hook(level, text, sink.hook_context);

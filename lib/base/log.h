@@ -17,8 +17,13 @@
 
 #include "base/check.h"
 
-enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR, LOG_LEVEL_FATAL,
-                 LOG_LEVEL_PANIC };
+enum log_level {
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_FATAL,
+    LOG_LEVEL_PANIC
+};
 
 /* Program name for "PROGRAM: text" on standard error, which is where everything
  * goes until a sink is set.  PROGRAM must outlive the process. */

@@ -24,7 +24,7 @@ struct str {
 };
 
 void str_init(struct str *s, size_t max);
-void str_done(struct str *s); /* frees; leaves an empty string that can be reused */
+void str_done(struct str *s);  /* frees; leaves an empty string that can be reused */
 void str_clear(struct str *s); /* length 0, keeps the memory, forgets overflow */
 
 /* The bytes as a C string, "" when empty.  Valid until the next change. */

@@ -20,18 +20,20 @@ struct route *route_open(const struct conf *conf);
 void route_close(struct route **route);
 bool route_changed(const struct route *route); /* a table was replaced */
 
-/* Complete an address: source route, user%domain, site!user (swap_bangpath, allow_percent_hack),
+/* Complete an address: source route, user%domain, site!user (swap_bangpath,
+ * allow_percent_hack),
  * @$myorigin (append_at_myorigin), .$mydomain (append_dot_mydomain), trailing dot.
  * REMOTE: the context of remote clients (remote_header_rewrite_domain). */
 void route_rewrite(struct route *route, bool remote, struct view address,
                    struct str *out);
 
-/* Class, transport and next hop of RECIPIENT (internal form) for mail from SENDER.  The reply's
- * views live in ARENA.  May wait on proxy: tables. */
+/* Class, transport and next hop of RECIPIENT (internal form) for mail from SENDER.  The
+ * reply's views live in ARENA.  May wait on proxy: tables. */
 void route_resolve(struct route *route, struct view sender, struct view recipient,
                    struct arena *arena, struct resolve_reply *reply_out);
 
-/* Is DOMAIN in mydestination, or an address literal / $inet_interfaces address of ours? */
+/* Is DOMAIN in mydestination, or an address literal / $inet_interfaces address of ours?
+ */
 enum map_result route_is_local_domain(struct route *route, struct view domain,
                                       struct err *err);
 enum map_result route_is_virtual_alias_domain(struct route *route, struct view domain,

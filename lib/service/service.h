@@ -25,18 +25,19 @@ enum service_kind {
 /* What a running worker knows; handed to every hook. */
 struct service_context {
     const struct conf *conf;
-    const char *name;       /* service name of master.cf (-n): "smtp", "submission" */
-    const char *type;       /* "inet", "unix", "pass" */
-    bool privileged;        /* started by root: may switch users if .keep_root */
-    void *state;            /* the program's own, from .open or .ready */
-    bool stopping;          /* no new work, please: reload, max_use, shutdown */
+    const char *name; /* service name of master.cf (-n): "smtp", "submission" */
+    const char *type; /* "inet", "unix", "pass" */
+    bool privileged;  /* started by root: may switch users if .keep_root */
+    void *state;      /* the program's own, from .open or .ready */
+    bool stopping;    /* no new work, please: reload, max_use, shutdown */
 };
 
 struct service {
     const char *name; /* program name */
     enum service_kind kind;
-    bool keep_root;   /* local, virtual, pipe: effective uid is mail_owner, real root stays */
-    bool single;      /* one process that never retires by use or idleness (qmgr) */
+    bool keep_root; /* local, virtual, pipe: effective uid is mail_owner, real root
+                       stays */
+    bool single;    /* one process that never retires by use or idleness (qmgr) */
     /* Before privileges are dropped and outside the chroot: open tables, keys. */
     void (*open)(struct service_context *context);
     /* Unprivileged; the loop exists: spawn background fibers, connect to peers. */

@@ -92,8 +92,8 @@ ssize_t file_pread_all(int fd, void *data, size_t len, int64_t offset)
     return (ssize_t)got;
 }
 
-static enum outcome read_open_file(int fd, const char *path, size_t max, struct str *out,
-                                   struct err *err)
+static enum outcome read_open_file(int fd, const char *path, size_t max,
+                                   struct str *out, struct err *err)
 {
     enum { STEP = 64 * 1024 };
     size_t total = 0;
@@ -108,7 +108,8 @@ static enum outcome read_open_file(int fd, const char *path, size_t max, struct 
         }
         total += (size_t)n;
         if (room == NULL || total > max) {
-            return err_perm(err, "5.3.0", "%s: file is larger than %zu bytes", path, max);
+            return err_perm(err, "5.3.0", "%s: file is larger than %zu bytes", path,
+                            max);
         }
         if (n == 0) {
             return OK;
@@ -129,18 +130,21 @@ enum outcome file_read(const char *path, size_t max, struct str *out, struct err
 static bool write_new_file(const char *path, struct view data, mode_t mode,
                            const struct stat *old)
 {
-    FD_AUTO int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    FD_AUTO int fd =
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0) {
         return false;
     }
-    if (old != NULL && (fchmod(fd, old->st_mode & 07777) != 0 ||
-                        (geteuid() == 0 && fchown(fd, old->st_uid, old->st_gid) != 0))) {
+    if (old != NULL &&
+        (fchmod(fd, old->st_mode & 07777) != 0 ||
+         (geteuid() == 0 && fchown(fd, old->st_uid, old->st_gid) != 0))) {
         return false;
     }
     return file_write_all(fd, data.ptr, data.len) && fsync(fd) == 0;
 }
 
-enum outcome file_replace(const char *path, struct view data, mode_t mode, struct err *err)
+enum outcome file_replace(const char *path, struct view data, mode_t mode,
+                          struct err *err)
 {
     struct stat st;
     bool exists = stat(path, &st) == 0;

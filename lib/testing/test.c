@@ -17,7 +17,8 @@ char *test_make_dir(void)
     return path;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+static int remove_entry(const char *path, const struct stat *st, int kind,
+                        struct FTW *ftw)
 {
     (void)st;
     (void)kind;
