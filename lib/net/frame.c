@@ -52,18 +52,26 @@ void frame_put_cstr(struct str *frame, const char *value)
     frame_put_view(frame, view_cstr(value));
 }
 
-bool frame_send(struct stream *stream, struct str *frame)
+bool frame_seal(struct str *frame)
 {
     if (!str_ok(frame)) {
         return false;
     }
     CHECK(frame->len > LENGTH_BYTES);
     size_t len = frame->len - LENGTH_BYTES;
-    if (len > FRAME_MAX_BYTES || !stream_ok(stream)) {
+    if (len > FRAME_MAX_BYTES) {
         return false;
     }
     uint32_t wire = (uint32_t)len;
     memcpy(frame->ptr, &wire, sizeof(wire));
+    return true;
+}
+
+bool frame_send(struct stream *stream, struct str *frame)
+{
+    if (!frame_seal(frame) || !stream_ok(stream)) {
+        return false;
+    }
     stream_write(stream, str_view(frame));
     return stream_ok(stream);
 }

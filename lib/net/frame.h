@@ -26,6 +26,8 @@ void frame_put_u8(struct str *frame, uint8_t value);
 void frame_put_u64(struct str *frame, uint64_t value);
 void frame_put_view(struct str *frame, struct view value);
 void frame_put_cstr(struct str *frame, const char *value);
+/* Fill in the length: the bytes of FRAME are what goes over the wire.  False: too large. */
+bool frame_seal(struct str *frame);
 /* Fill in the length and buffer the frame in STREAM (no flush); false when the
  * frame is too large or the stream is not OK. */
 bool frame_send(struct stream *stream, struct str *frame);

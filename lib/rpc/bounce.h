@@ -7,8 +7,12 @@
 #ifndef RPC_BOUNCE_H
 #define RPC_BOUNCE_H
 
+#include <stdint.h>
+
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/view.h"
+#include "net/stream.h"
 
 enum bounce_kind { BOUNCE_FAILED = 'b', BOUNCE_DELAYED = 'w', BOUNCE_TRACE = 't' };
 
@@ -19,12 +23,21 @@ struct bounce_request {
     struct view dsn_envid;
     uint8_t dsn_ret;
 };
-/* SERVICE: "bounce", "defer" or "trace" as named by the *_service_name parameters.  Waits. */
-NODISCARD enum outcome bounce_ask(const char *service, const struct bounce_request *request,
-                                  struct err *err);
+/* SERVICE: "bounce", "defer" or "trace" as named by the *_service_name parameters.
+ * Waits. */
+NODISCARD enum outcome
+bounce_ask(const char *service, const struct bounce_request *request, struct err *err);
 
-enum bounce_frame { BOUNCE_FRAME_ASK = 'B', /* u8 kind, queue_name, queue_id, sender, envid,
-                                               u8 ret -> REPLY */
-                    BOUNCE_FRAME_REPLY = 'r' /* u8 outcome, text */ };
+/* Server's side: the next request, its strings in ARENA; false when the client has left
+ * or broke the protocol (then the stream is in error).  Waits. */
+bool bounce_receive(struct stream *client, struct arena *arena,
+                    struct bounce_request *request_out);
+bool bounce_send_reply(struct stream *client, enum outcome outcome, struct view text);
+
+enum bounce_frame {
+    BOUNCE_FRAME_ASK = 'B',  /* u8 kind, queue_name, queue_id, sender, envid,
+                                u8 ret -> REPLY */
+    BOUNCE_FRAME_REPLY = 'r' /* u8 outcome, text */
+};
 
 #endif

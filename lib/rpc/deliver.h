@@ -4,8 +4,8 @@
  * recipients, all with the same next hop.  The agent opens the queue file by
  * queue name and ID in its working directory, marks each recipient it has
  * delivered (queue_file_mark_done) as soon as that is durable, writes the log
- * line, and answers with what became of every recipient.  The queue manager records deferred
- * and bounced ones in defer/ID and bounce/ID.
+ * line, and answers with what became of every recipient.  The queue manager records
+ * deferred and bounced ones in defer/ID and bounce/ID.
  */
 #ifndef RPC_DELIVER_H
 #define RPC_DELIVER_H
@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/view.h"
+#include "mail/queue_dir.h"
 #include "mail/queue_file.h"
 #include "net/stream.h"
 
@@ -24,21 +25,26 @@ struct deliver_request {
     struct view dsn_envid;
     int64_t content_offset, content_size;
     uint64_t content_sum;
-    int64_t arrival_time, active_time; /* wall clock, microseconds */
+    int64_t arrival_time, active_time;  /* wall clock, microseconds */
     struct queue_attribute *attributes; /* client_name, client_address, ... */
     size_t attribute_count;
     struct queue_recipient *recipients;
     size_t recipient_count;
 };
 
-enum deliver_status { DELIVER_SENT = 's', DELIVER_DEFERRED = 'd', DELIVER_BOUNCED = 'b' };
+enum deliver_status {
+    DELIVER_SENT = 's',
+    DELIVER_DEFERRED = 'd',
+    DELIVER_BOUNCED = 'b'
+};
 
 struct deliver_outcome { /* one per recipient, in the order of the request */
     enum deliver_status status;
-    struct view dsn;        /* "2.0.0" */
-    struct view action;     /* for SENT with NOTIFY=SUCCESS: "delivered", "relayed", "expanded" */
+    struct view dsn; /* "2.0.0" */
+    struct view
+        action; /* for SENT with NOTIFY=SUCCESS: "delivered", "relayed", "expanded" */
     struct view reason;
-    struct view mta;        /* remote MTA name, or empty */
+    struct view mta; /* remote MTA name, or empty */
     struct view diagnostic_type, diagnostic;
 };
 
@@ -48,7 +54,8 @@ struct deliver_reply {
     struct deliver_outcome *outcomes;
     size_t count;
     enum deliver_site site;
-    struct view site_reason; /* SITE_DOWN: dsn and text that hold for all that wait for it */
+    struct view
+        site_reason; /* SITE_DOWN: dsn and text that hold for all that wait for it */
     struct view site_dsn;
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/view.h"
+#include "net/stream.h"
 
 enum notify_frame {
     NOTIFY_WAKEUP = 'W',    /* timer of master.cf: look for work */
@@ -19,12 +20,18 @@ enum notify_frame {
     NOTIFY_FLUSH_SITE = 'S' /* domain (to the flush service) */
 };
 
-/* Connect to PATH ("public/qmgr"), send one frame, close.  TEXT may be empty.  Waits. */
+/* Connect to PATH ("public/qmgr"), send one frame, close.  TEXT may be empty.  Waits.
+ */
 NODISCARD enum outcome notify_send(const char *path, enum notify_frame kind,
                                    struct view text, struct err *err);
 
-/* A kept connection for who notifies often (cleanup -> qmgr).  Losing it is not an error for mail:
- * the queue manager finds what it was not told of by its scans. */
+/* Receiver's side: the next frame; *TEXT_OUT is valid until the next read.  False: the
+ * sender has left, or broke the protocol (then the stream is in error).  Waits. */
+bool notify_receive(struct stream *sender, enum notify_frame *kind_out,
+                    struct view *text_out);
+
+/* A kept connection for who notifies often (cleanup -> qmgr).  Losing it is not an
+ * error for mail: the queue manager finds what it was not told of by its scans. */
 struct notify_channel;
 struct notify_channel *notify_channel_new(const char *path);
 void notify_channel_free(struct notify_channel **channel);

@@ -27,11 +27,11 @@ enum submit_status {
     SUBMIT_TOO_MANY_HOPS, /* hopcount_limit */
     SUBMIT_REJECTED,      /* content; text and dsn say why */
     SUBMIT_NO_RECIPIENTS,
-    SUBMIT_BAD_ADDRESS,   /* extraction found a malformed address list */
-    SUBMIT_ALIAS_ERROR,   /* virtual expansion too deep or too large: try again later */
-    SUBMIT_LOOKUP_ERROR,  /* a table failed: try again later */
-    SUBMIT_WRITE_ERROR,   /* queue file */
-    SUBMIT_LOST           /* cleanup went away: try again later */
+    SUBMIT_BAD_ADDRESS,  /* extraction found a malformed address list */
+    SUBMIT_ALIAS_ERROR,  /* virtual expansion too deep or too large: try again later */
+    SUBMIT_LOOKUP_ERROR, /* a table failed: try again later */
+    SUBMIT_WRITE_ERROR,  /* queue file */
+    SUBMIT_LOST          /* cleanup went away: try again later */
 };
 struct submit_result {
     enum submit_status status;
@@ -47,9 +47,11 @@ void submit_client_free(struct submit_client **client);
 
 struct submit; /* one message on its way */
 /* Get a connection and a queue ID.  Waits.  NULL with ERR. */
-struct submit *submit_begin(struct submit_client *client, unsigned flags, struct err *err);
+struct submit *submit_begin(struct submit_client *client, unsigned flags,
+                            struct err *err);
 const char *submit_queue_id(const struct submit *submit);
-/* Envelope, in the order of the queue file; content; then records again (late recipients). */
+/* Envelope, in the order of the queue file; content; then records again (late
+ * recipients). */
 void submit_set_file_flags(struct submit *submit, unsigned queue_file_flags);
 void submit_arrival_time(struct submit *submit, int64_t wall_time); /* default: now */
 void submit_attribute(struct submit *submit, const char *name, struct view value);
@@ -67,19 +69,19 @@ bool submit_ok(const struct submit *submit);
 
 /* --- wire, for cleanup itself (frame kinds) ------------------------------- */
 enum submit_frame {
-    SUBMIT_FRAME_OPEN = 'O',      /* u64 flags                          -> OPENED */
-    SUBMIT_FRAME_OPENED = 'o',    /* u8 ok, queue ID or error text */
-    SUBMIT_FRAME_ARRIVAL = 'T',   /* u64 */
-    SUBMIT_FRAME_FILE_FLAGS = 'G',/* u64 */
-    SUBMIT_FRAME_ATTRIBUTE = 'A', /* name, value */
-    SUBMIT_FRAME_SENDER = 'S',    /* address */
-    SUBMIT_FRAME_FULLNAME = 'F',  /* text */
-    SUBMIT_FRAME_RECIPIENT = 'R', /* address, original, dsn_orcpt, u8 notify */
-    SUBMIT_FRAME_CONTENT = 'C',   /* bytes (one view) */
-    SUBMIT_FRAME_FINISH = 'E',    /*                                     -> RESULT */
-    SUBMIT_FRAME_ABORT = 'X',     /* no answer */
-    SUBMIT_FRAME_RESULT = 'e'     /* u8 status, dsn, text, u64 size; may come before FINISH
-                                     was sent when the message cannot succeed any more */
+    SUBMIT_FRAME_OPEN = 'O',       /* u64 flags                          -> OPENED */
+    SUBMIT_FRAME_OPENED = 'o',     /* u8 ok, queue ID or error text */
+    SUBMIT_FRAME_ARRIVAL = 'T',    /* u64 */
+    SUBMIT_FRAME_FILE_FLAGS = 'G', /* u64 */
+    SUBMIT_FRAME_ATTRIBUTE = 'A',  /* name, value */
+    SUBMIT_FRAME_SENDER = 'S',     /* address */
+    SUBMIT_FRAME_FULLNAME = 'F',   /* text */
+    SUBMIT_FRAME_RECIPIENT = 'R',  /* address, original, dsn_orcpt, u8 notify */
+    SUBMIT_FRAME_CONTENT = 'C',    /* bytes (one view) */
+    SUBMIT_FRAME_FINISH = 'E',     /*                                     -> RESULT */
+    SUBMIT_FRAME_ABORT = 'X',      /* no answer */
+    SUBMIT_FRAME_RESULT = 'e' /* u8 status, dsn, text, u64 size; may come before FINISH
+                                 was sent when the message cannot succeed any more */
 };
 
 #endif
