@@ -16,7 +16,6 @@ target_compile_options(postern_flags INTERFACE
   -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla
   -Wformat=2 -Wconversion -Wno-sign-conversion -Wswitch-enum -Wimplicit-fallthrough
   -fno-strict-aliasing -fno-common>
-  $<$<AND:${c_only},$<NOT:$<BOOL:${POSTERN_SANITIZE}>>>:-Wframe-larger-than=16384>
   $<$<AND:${c_only},$<C_COMPILER_ID:GNU>>:-Wduplicated-cond -Wlogical-op>)
 if(POSTERN_WERROR)
   target_compile_options(postern_flags INTERFACE $<${c_only}:-Werror>)
@@ -30,7 +29,7 @@ if(POSTERN_SANITIZE)
   target_link_options(postern_flags INTERFACE -fsanitize=${POSTERN_SANITIZE})
 else()
   target_compile_options(postern_flags INTERFACE
-    $<${c_only}:-fstack-protector-strong -fstack-clash-protection>
+    $<${c_only}:-fstack-protector-strong -fstack-clash-protection -Wframe-larger-than=16384>
     $<$<AND:${c_only},$<CONFIG:Release,RelWithDebInfo>>:-D_FORTIFY_SOURCE=2>)
   target_link_options(postern_flags INTERFACE -pie -Wl,-z,relro,-z,now)
 endif()
