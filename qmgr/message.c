@@ -140,6 +140,15 @@ static const char *action_of(const struct deliver_outcome *outcome)
     return "delivered";
 }
 
+/* Output of commands ends in blanks. */
+static struct view rtrim(struct view text)
+{
+    while (text.len > 0 && text.ptr[text.len - 1] == ' ') {
+        text.len--;
+    }
+    return text;
+}
+
 static void append_record(struct qmgr *qmgr, struct message *message, const char *log,
                           const struct queue_recipient *recipient, struct view address,
                           const struct deliver_outcome *outcome)
@@ -154,7 +163,7 @@ static void append_record(struct qmgr *qmgr, struct message *message, const char
         .dsn = outcome->dsn,
         .action =
             outcome->action.len > 0 ? outcome->action : view_cstr(action_of(outcome)),
-        .reason = outcome->reason,
+        .reason = rtrim(outcome->reason),
         .mta = outcome->mta,
         .diagnostic_type = outcome->diagnostic_type,
         .diagnostic = outcome->diagnostic,
