@@ -13,15 +13,20 @@
 #include "base/view.h"
 #include "conf/conf.h"
 #include "map/map.h"
+#include "route/own_address.h"
 #include "rpc/resolve.h"
 
 struct route; /* open tables and lists */
 struct route *route_open(const struct conf *conf);
 void route_close(struct route **route);
 bool route_changed(const struct route *route); /* a table was replaced */
+/* inet_interfaces and proxy_interfaces, found out by route_open(). */
+const struct own_addresses *route_own_addresses(const struct route *route);
+/* Does parent_domain_matches_subdomains name PARAMETER ("relay_domains")? */
+bool route_parents_match(const struct conf *conf, const char *parameter);
 
-/* Complete an address: source route, user%domain, site!user (swap_bangpath,
- * allow_percent_hack),
+/* Complete an address in internal form: source route, user%domain, site!user
+ * (swap_bangpath, allow_percent_hack),
  * @$myorigin (append_at_myorigin), .$mydomain (append_dot_mydomain), trailing dot.
  * REMOTE: the context of remote clients (remote_header_rewrite_domain). */
 void route_rewrite(struct route *route, bool remote, struct view address,

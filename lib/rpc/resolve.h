@@ -20,6 +20,10 @@ enum address_class {
     CLASS_DEFAULT
 };
 
+enum resolve_flags {     /* told by route_resolve(), not carried by resolve_ask() */
+    RESOLVE_ROUTED = 1,    /* the local part has '@', '%' or '!': sender-specified routing */
+    RESOLVE_BAD_SYNTAX = 2 /* the domain cannot be one */
+};
 struct resolve_reply {
     struct view transport; /* service name: "local", "smtp", "error" ... */
     struct view
@@ -27,6 +31,7 @@ struct resolve_reply {
     struct view recipient; /* internal form, routed (source route and % removed) */
     enum address_class address_class;
     enum outcome outcome; /* TEMPFAIL: a table failed, defer */
+    unsigned flags;       /* enum resolve_flags */
 };
 
 struct resolve_client;
