@@ -1,18 +1,37 @@
 # Where things lie at run time.  The names are Postfix's parameters; everything below the
 # installation prefix moves with CMAKE_INSTALL_PREFIX, the rest follows the distribution's habit.
-set(POSTERN_CONFIG_DIRECTORY /etc/postfix CACHE PATH "config_directory")
-set(POSTERN_QUEUE_DIRECTORY /var/spool/postfix CACHE PATH "queue_directory")
-set(POSTERN_DATA_DIRECTORY /var/lib/postfix CACHE PATH "data_directory")
-set(POSTERN_COMMAND_DIRECTORY ${CMAKE_INSTALL_FULL_SBINDIR} CACHE PATH "command_directory")
-set(POSTERN_DAEMON_DIRECTORY ${CMAKE_INSTALL_PREFIX}/libexec/postfix CACHE PATH "daemon_directory")
-set(POSTERN_SENDMAIL_PATH ${CMAKE_INSTALL_FULL_SBINDIR}/sendmail CACHE FILEPATH "sendmail_path")
-set(POSTERN_MAILQ_PATH ${CMAKE_INSTALL_FULL_SBINDIR}/mailq CACHE FILEPATH "mailq_path")
-set(POSTERN_NEWALIASES_PATH ${CMAKE_INSTALL_FULL_SBINDIR}/newaliases CACHE FILEPATH "newaliases_path")
-set(POSTERN_MANPAGE_DIRECTORY ${CMAKE_INSTALL_FULL_MANDIR} CACHE PATH "manpage_directory")
-set(POSTERN_MAIL_SPOOL_DIRECTORY /var/mail CACHE PATH "mail_spool_directory")
-set(POSTERN_MAIL_OWNER postfix CACHE STRING "mail_owner")
-set(POSTERN_SETGID_GROUP postdrop CACHE STRING "setgid_group")
-set(POSTERN_DATABASE_TYPE hash CACHE STRING "default_database_type")
+
+# A cache variable whose default follows DEFAULT at every configuration, until the user gives
+# it a value.
+function(postern_path name type default text)
+  if(DEFINED CACHE{${name}} AND NOT "$CACHE{${name}}" STREQUAL "$CACHE{${name}_DEFAULT}")
+    set(value "$CACHE{${name}}")
+  else()
+    set(value "${default}")
+  endif()
+  set(${name} "${value}" CACHE ${type} "${text}" FORCE)
+  set(${name}_DEFAULT "${default}" CACHE INTERNAL "")
+endfunction()
+
+# GNUInstallDirs follows the prefix by itself: these are computed anew every time.
+postern_path(POSTERN_CONFIG_DIRECTORY PATH /etc/postfix config_directory)
+postern_path(POSTERN_QUEUE_DIRECTORY PATH /var/spool/postfix queue_directory)
+postern_path(POSTERN_DATA_DIRECTORY PATH /var/lib/postfix data_directory)
+postern_path(POSTERN_COMMAND_DIRECTORY PATH ${CMAKE_INSTALL_FULL_SBINDIR} command_directory)
+postern_path(POSTERN_DAEMON_DIRECTORY PATH ${CMAKE_INSTALL_PREFIX}/libexec/postfix
+  daemon_directory)
+postern_path(POSTERN_SENDMAIL_PATH FILEPATH ${CMAKE_INSTALL_FULL_SBINDIR}/sendmail sendmail_path)
+postern_path(POSTERN_MAILQ_PATH FILEPATH ${CMAKE_INSTALL_FULL_SBINDIR}/mailq mailq_path)
+postern_path(POSTERN_NEWALIASES_PATH FILEPATH ${CMAKE_INSTALL_FULL_SBINDIR}/newaliases
+  newaliases_path)
+postern_path(POSTERN_MANPAGE_DIRECTORY PATH ${CMAKE_INSTALL_FULL_MANDIR} manpage_directory)
+postern_path(POSTERN_MAIL_SPOOL_DIRECTORY PATH /var/mail mail_spool_directory)
+postern_path(POSTERN_MAIL_OWNER STRING postfix mail_owner)
+postern_path(POSTERN_SETGID_GROUP STRING postdrop setgid_group)
+postern_path(POSTERN_DATABASE_TYPE STRING hash default_database_type)
+
+# mail_release_date: moves with the version in CMakeLists.txt.
+set(POSTERN_RELEASE_DATE 20251124)
 
 configure_file(${CMAKE_CURRENT_SOURCE_DIR}/cmake/build_paths.h.in
   ${CMAKE_CURRENT_BINARY_DIR}/generated/conf/build_paths.h @ONLY)
