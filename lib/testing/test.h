@@ -19,9 +19,9 @@ void test_remove_dir(char *path);
 /* Write TEXT to DIR/NAME. */
 void test_write_file(const char *dir, const char *name, const char *text);
 
-#define assert_view_equal(view, text)                                                  \
+#define assert_view_equal(value, text)                                                 \
     do {                                                                               \
-        struct view test_view_ = (view);                                               \
+        struct view test_view_ = (value);                                              \
         assert_int_equal(test_view_.len, strlen(text));                                \
         assert_memory_equal(test_view_.ptr, (text), test_view_.len);                   \
     } while (0)
