@@ -5,12 +5,18 @@
  */
 #include "rpc/kept.h"
 
+#include <errno.h>
+#include <spawn.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "net/connect.h"
 #include "sys/clock.h"
+#include "sys/file.h"
 
 enum { KEPT_LIMIT = 32 };
 
@@ -22,6 +28,72 @@ void kept_pool_init(struct kept_pool *pool, const char *class, const char *servi
     pool->path = xasprintf("%s/%s", class, service);
     list_init(&pool->idle);
 }
+
+void kept_pool_init_program(struct kept_pool *pool, const char *program,
+                            int64_t timeout)
+{
+    kept_pool_init(pool, "", "", timeout);
+    free(pool->path);
+    pool->path = xstrdup(program);
+    pool->program = true;
+}
+
+/* --- making connections ----------------------------------------------------------- */
+
+extern char **environ; /* POSIX gives no header for it */
+
+/* Run PATH with SOCKET as standard input and output. */
+static int spawn_on_socket(const char *path, int socket, pid_t *child_out)
+{
+    posix_spawn_file_actions_t actions;
+    char *arguments[] = {(char *)(uintptr_t)path, NULL}; /* not written to */
+    if (posix_spawn_file_actions_init(&actions) != 0) {
+        return ENOMEM;
+    }
+    int error = posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO);
+    if (error == 0) {
+        error = posix_spawn_file_actions_adddup2(&actions, socket, STDOUT_FILENO);
+    }
+    if (error == 0) {
+        error = posix_spawn(child_out, path, &actions, NULL, arguments, environ);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions); /* cannot fail */
+    return error;
+}
+
+static int start_program(const struct kept_pool *pool, pid_t *child_out,
+                         struct err *err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        (void)err_temp(err, "4.3.0", "socketpair: %m");
+        return -1;
+    }
+    int error = spawn_on_socket(pool->path, pair[1], child_out);
+    fd_close(&pair[1]);
+    if (error != 0) {
+        errno = error;
+        (void)err_temp(err, "4.3.0", "execute %s: %m", pool->path);
+        fd_close(&pair[0]);
+    }
+    return pair[0];
+}
+
+static int connect_service(const struct kept_pool *pool, struct err *err)
+{
+    int64_t now = clock_now();
+    int64_t deadline =
+        pool->timeout < CLOCK_NEVER - now ? now + pool->timeout : CLOCK_NEVER;
+    struct err why = {0};
+    int fd = connect_unix(pool->path, deadline, &why);
+    if (fd < 0) {
+        (void)err_temp(err, "4.3.0", "connect to %s: %s", pool->path, why.text);
+    }
+    return fd;
+}
+
+/* --- the pool -----------------------------------------------------------------------
+ */
 
 static struct kept *take_idle(struct kept_pool *pool)
 {
@@ -62,16 +134,14 @@ struct kept *kept_take(struct kept_pool *pool, bool fresh, struct err *err)
         kept->reused = true;
         return kept;
     }
-    int64_t now = clock_now();
-    int64_t deadline =
-        pool->timeout < CLOCK_NEVER - now ? now + pool->timeout : CLOCK_NEVER;
-    struct err why = {0};
-    int fd = connect_unix(pool->path, deadline, &why);
+    pid_t child = 0;
+    int fd =
+        pool->program ? start_program(pool, &child, err) : connect_service(pool, err);
     if (fd < 0) {
-        (void)err_temp(err, "4.3.0", "connect to %s: %s", pool->path, why.text);
         return NULL;
     }
     kept = xcalloc(1, sizeof(*kept));
+    kept->child = child;
     list_init(&kept->node);
     kept->stream = stream_new(fd);
     stream_set_timeout(kept->stream, pool->timeout);
@@ -98,5 +168,8 @@ void kept_drop(struct kept *kept)
     CHECK(list_empty(&kept->node));
     stream_free(&kept->stream);
     str_done(&kept->frame);
+    /* It ends when its input does; nobody wants its status: the answer said it all. */
+    while (kept->child > 0 && waitpid(kept->child, NULL, 0) < 0 && errno == EINTR) {
+    }
     free(kept);
 }

@@ -41,6 +41,15 @@ struct submit_client *submit_client_new(const struct conf *conf, const char *ser
     return client;
 }
 
+struct submit_client *submit_client_new_postdrop(const struct conf *conf)
+{
+    struct submit_client *client = xcalloc(1, sizeof(*client));
+    char *program = xasprintf("%s/postdrop", conf_str(conf, P_command_directory));
+    kept_pool_init_program(&client->pool, program, conf_time(conf, P_ipc_timeout));
+    free(program);
+    return client;
+}
+
 void submit_client_free(struct submit_client **client)
 {
     if (*client != NULL) {

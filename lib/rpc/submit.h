@@ -43,6 +43,9 @@ struct submit_result {
 struct submit_client; /* connections to one cleanup service, kept between messages */
 /* CONF's cleanup_service_name unless SERVICE is given; must outlive its messages. */
 struct submit_client *submit_client_new(const struct conf *conf, const char *service);
+/* Messages go into maildrop/ through postdrop, whether or not the mail system runs:
+ * sendmail, and smtpd -S.  Flags must be 0. */
+struct submit_client *submit_client_new_postdrop(const struct conf *conf);
 void submit_client_free(struct submit_client **client);
 
 struct submit; /* one message on its way */
