@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "mail/address.h"
 #include "qmgr/qmgr.h"
 #include "sys/file.h"
 
@@ -80,6 +81,24 @@ static bool read_file(struct qmgr *qmgr, struct message *message)
     return false;
 }
 
+static int compare_views(struct view a, struct view b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int order = common > 0 ? memcmp(a.ptr, b.ptr, common) : 0;
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* By domain, then local part: neighbours of one destination stay together. */
+static int compare_recipients(const void *a, const void *b)
+{
+    const struct queue_recipient *const *x = a;
+    const struct queue_recipient *const *y = b;
+    struct address_parts left = address_split((*x)->address);
+    struct address_parts right = address_split((*y)->address);
+    int order = compare_views(left.domain, right.domain);
+    return order != 0 ? order : compare_views(left.local, right.local);
+}
+
 static void collect_pending(struct message *message)
 {
     struct queue_message *file = &message->file;
@@ -93,6 +112,8 @@ static void collect_pending(struct message *message)
             message->recipients[message->recipient_count++] = &record->recipient;
         }
     }
+    qsort(message->recipients, message->recipient_count, sizeof(*message->recipients),
+          compare_recipients);
     message->unfinished = message->recipient_count;
 }
 
@@ -189,7 +210,7 @@ void message_outcome(struct qmgr *qmgr, struct message *message,
     CHECK(message->unfinished > 0);
     message->unfinished--;
     if ((message->file.flags & report) != 0 ||
-        (outcome->status == DELIVER_SENT &&
+        (outcome->status == DELIVER_SENT && outcome->action.len > 0 &&
          (recipient->dsn_notify & DSN_NOTIFY_SUCCESS) != 0)) {
         append_record(qmgr, message, QUEUE_TRACE_LOG, recipient, address, outcome);
         message->traced++;

@@ -105,4 +105,9 @@ void deliver_report(const struct conf *conf, const struct deliver_request *reque
     }
     delivery_status_log(id, recipient->address, recipient->original, relay, &final, dsn,
                         word, str_ptr(&text));
+    if (outcome->status == DELIVER_SENT) {
+        /* For success reports, which say how it went (RFC 3464 2.3.3). */
+        outcome->reason = view_cstr(
+            arena_printf(arena, "delivery via %s: %s", relay, str_ptr(&text)));
+    }
 }
