@@ -41,7 +41,7 @@ struct address_token {
     bool is_address;
     struct view address; /* internal form, in the arena */
 };
-/* Parse HEADER_VALUE into alternating text/address tokens so that addresses can be rewritten and
+/* Parse HEADER_VALUE into tokens of text and addresses, in order, so that addresses can be rewritten and
  * the rest reproduced. */
 size_t address_list_parse(struct arena *arena, struct view header_value,
                           struct address_token **tokens_out);

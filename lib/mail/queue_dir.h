@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/check.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "base/view.h"
@@ -38,20 +39,30 @@ void queue_dirs_free(struct queue_dirs **dirs);
 bool queue_id_valid(struct view text);
 /* Short: 5 hex digits of microseconds and the inode; long: as enable_long_queue_ids. */
 void queue_id_make(bool long_form, int64_t wall_time, uint64_t inode, char id[QUEUE_ID_MAX]);
+/* The inode that ID names; false when it is of neither form. */
+bool queue_id_inode(const char *id, uint64_t *inode_out);
+bool queue_id_is_long(const char *id);
+/* What ID is hashed by: itself, or the microseconds of a long ID in hexadecimal. */
+void queue_id_hash_text(const char *id, char text[QUEUE_ID_MAX]);
 
 /* "deferred/6/6F5E0123"; ID must be valid. */
 void queue_path(const struct queue_dirs *dirs, const char *queue, const char *id,
                 struct str *path_out);
-/* Create a new file in QUEUE (incoming or maildrop), named by its ID.  -1 with ERR. */
+/* Create a new file in QUEUE (incoming or maildrop), named by its ID.  It is no message before
+ * queue_writer_commit(); who gives up removes it with queue_remove().  -1 with ERR. */
 int queue_create(const struct queue_dirs *dirs, const char *queue, bool long_ids,
                  char id_out[QUEUE_ID_MAX], struct err *err);
-/* -1 with errno. */
+/* -1 with errno.  FLAGS may hold O_CREAT (logs); hash directories are not made. */
 int queue_open(const struct queue_dirs *dirs, const char *queue, const char *id, int flags);
-/* rename(2) between queues; makes hash directories as needed. */
+/* rename(2) between queues; makes hash directories as needed; never replaces a file (EEXIST). */
 NODISCARD bool queue_move(const struct queue_dirs *dirs, const char *from, const char *to,
                           const char *id);
 NODISCARD bool queue_remove(const struct queue_dirs *dirs, const char *queue,
                             const char *id);
+/* The same for a path FROM that is not where it should be; TO, from queue_path(), is in QUEUE. */
+NODISCARD bool queue_rename(const char *queue, const char *from, const struct str *to);
+/* Make the hash directories for ID; false with errno. */
+bool queue_make_parents(const struct queue_dirs *dirs, const char *queue, const char *id);
 /* Find ID in QUEUES (NULL-terminated); returns the queue's name or NULL. */
 const char *queue_find(const struct queue_dirs *dirs, const char *const *queues,
                        const char *id);
@@ -60,6 +71,13 @@ const char *queue_find(const struct queue_dirs *dirs, const char *const *queues,
 struct queue_scan;
 struct queue_scan *queue_scan_open(const struct queue_dirs *dirs, const char *queue);
 bool queue_scan_next(struct queue_scan *scan, char id_out[QUEUE_ID_MAX]);
+/* Every name but hash directories, valid or not; strings hold until the next call. */
+struct queue_entry {
+    const char *directory; /* "deferred/6" */
+    const char *name;
+    uint64_t inode;
+};
+bool queue_scan_next_entry(struct queue_scan *scan, struct queue_entry *entry_out);
 void queue_scan_close(struct queue_scan **scan);
 
 #endif

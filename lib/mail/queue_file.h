@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/view.h"
+#include "sys/clock.h"
 
 enum recipient_state {
     RECIPIENT_PENDING = 0,
@@ -85,8 +86,12 @@ struct view queue_message_attribute(const struct queue_message *message, const c
 
 /* --- reading ------------------------------------------------------------ */
 
-/* Read and verify everything but the content's sum.  PERMFAIL: damaged or not complete (the
- * caller moves it to corrupt/); TEMPFAIL: could not be read. */
+/* A file that is not complete this long after its last write belongs to nobody. */
+#define QUEUE_FILE_STALE ((int64_t)5 * 3600 * CLOCK_SECOND)
+
+/* Read and verify everything but the content's sum.  PERMFAIL: damaged (the caller moves it to
+ * corrupt/).  TEMPFAIL: could not be read; with code EAGAIN it is not complete, that is, its
+ * writer is still at work or died (PERMFAIL when older than QUEUE_FILE_STALE): leave it. */
 NODISCARD enum outcome queue_file_read(int fd, struct arena *arena,
                                        struct queue_message *message, struct err *err);
 /* Check the content against its sum (delivery agents, once per message). */
