@@ -7,8 +7,11 @@ option(POSTERN_FUZZ "Build the libFuzzer targets (clang)" OFF)
 add_library(postern_flags INTERFACE)
 target_compile_features(postern_flags INTERFACE c_std_17)
 target_compile_definitions(postern_flags INTERFACE _GNU_SOURCE)
-target_include_directories(postern_flags INTERFACE
-  ${CMAKE_CURRENT_SOURCE_DIR}/lib ${CMAKE_CURRENT_BINARY_DIR}/generated)
+# Quoted includes only: lib/sys/file.h must not be found as <sys/file.h>.
+target_compile_options(postern_flags INTERFACE
+  "SHELL:-iquote ${CMAKE_CURRENT_SOURCE_DIR}/lib"
+  "SHELL:-iquote ${CMAKE_CURRENT_SOURCE_DIR}"
+  "SHELL:-iquote ${CMAKE_CURRENT_BINARY_DIR}/generated")
 
 set(c_only $<COMPILE_LANGUAGE:C>)
 target_compile_options(postern_flags INTERFACE

@@ -24,6 +24,7 @@
 #include "net/stream.h"
 #include "rpc/deliver.h"
 #include "rpc/resolve.h"
+#include "service/service.h"
 #include "task/task.h"
 
 struct message {

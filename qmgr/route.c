@@ -18,9 +18,9 @@ static void divert_to_retry(struct resolve_reply *reply, const char *nexthop)
 }
 
 /* Collects recipients of one message for one destination, up to the request limit. */
-static void add_recipient(struct qmgr *qmgr, struct message *message,
-                          struct destination *destination, struct queue_recipient *rcpt,
-                          struct view address, struct list *open_jobs)
+static void add_recipient(struct message *message, struct destination *destination,
+                          struct queue_recipient *rcpt, struct view address,
+                          struct list *open_jobs)
 {
     struct job *job = NULL;
     const size_t limit = (size_t)destination->transport->recipient_limit;
@@ -95,7 +95,7 @@ static void assign(struct qmgr *qmgr, struct message *message,
             destination_find(qmgr, transport, reply->nexthop, reply->recipient);
     }
     struct view address = arena_view(&message->arena, reply->recipient);
-    add_recipient(qmgr, message, destination, rcpt, address, open_jobs);
+    add_recipient(message, destination, rcpt, address, open_jobs);
 }
 
 void message_route(struct qmgr *qmgr, struct message *message,
