@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -165,7 +166,10 @@ int queue_create(const struct queue_dirs *dirs, const char *queue, bool long_ids
         fd_close(&fd);
         return -1;
     }
-    bool done = (st.st_mode & 0777) == mode || fchmod(fd, mode) == 0;
+    /* Locked as long as it is open: an incomplete file without a lock is debris of a
+     * crash. */
+    bool done = ((st.st_mode & 0777) == mode || fchmod(fd, mode) == 0) &&
+                flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (done) {
         queue_id_make(long_ids, clock_wall(), st.st_ino, id_out);
         queue_path(dirs, queue, id_out, &path);

@@ -38,7 +38,8 @@ void queue_dirs_free(struct queue_dirs **dirs);
 /* Could TEXT be a queue ID (either form)?  The only names ever used as paths. */
 bool queue_id_valid(struct view text);
 /* Short: 5 hex digits of microseconds and the inode; long: as enable_long_queue_ids. */
-void queue_id_make(bool long_form, int64_t wall_time, uint64_t inode, char id[QUEUE_ID_MAX]);
+void queue_id_make(bool long_form, int64_t wall_time, uint64_t inode,
+                   char id[QUEUE_ID_MAX]);
 /* The inode that ID names; false when it is of neither form. */
 bool queue_id_inode(const char *id, uint64_t *inode_out);
 bool queue_id_is_long(const char *id);
@@ -48,26 +49,32 @@ void queue_id_hash_text(const char *id, char text[QUEUE_ID_MAX]);
 /* "deferred/6/6F5E0123"; ID must be valid. */
 void queue_path(const struct queue_dirs *dirs, const char *queue, const char *id,
                 struct str *path_out);
-/* Create a new file in QUEUE (incoming or maildrop), named by its ID.  It is no message before
- * queue_writer_commit(); who gives up removes it with queue_remove().  -1 with ERR. */
+/* Create a new file in QUEUE (incoming or maildrop), named by its ID.  It is no message
+ * before queue_writer_commit(); who gives up removes it with queue_remove().  -1 with
+ * ERR. */
 int queue_create(const struct queue_dirs *dirs, const char *queue, bool long_ids,
                  char id_out[QUEUE_ID_MAX], struct err *err);
 /* -1 with errno.  FLAGS may hold O_CREAT (logs); hash directories are not made. */
-int queue_open(const struct queue_dirs *dirs, const char *queue, const char *id, int flags);
-/* rename(2) between queues; makes hash directories as needed; never replaces a file (EEXIST). */
-NODISCARD bool queue_move(const struct queue_dirs *dirs, const char *from, const char *to,
-                          const char *id);
+int queue_open(const struct queue_dirs *dirs, const char *queue, const char *id,
+               int flags);
+/* rename(2) between queues; makes hash directories as needed; never replaces a file
+ * (EEXIST). */
+NODISCARD bool queue_move(const struct queue_dirs *dirs, const char *from,
+                          const char *to, const char *id);
 NODISCARD bool queue_remove(const struct queue_dirs *dirs, const char *queue,
                             const char *id);
-/* The same for a path FROM that is not where it should be; TO, from queue_path(), is in QUEUE. */
+/* The same for a path FROM that is not where it should be; TO, from queue_path(), is in
+ * QUEUE. */
 NODISCARD bool queue_rename(const char *queue, const char *from, const struct str *to);
 /* Make the hash directories for ID; false with errno. */
-bool queue_make_parents(const struct queue_dirs *dirs, const char *queue, const char *id);
+bool queue_make_parents(const struct queue_dirs *dirs, const char *queue,
+                        const char *id);
 /* Find ID in QUEUES (NULL-terminated); returns the queue's name or NULL. */
 const char *queue_find(const struct queue_dirs *dirs, const char *const *queues,
                        const char *id);
 
-/* Walk a queue through its hash directories.  Names that are not queue IDs are skipped. */
+/* Walk a queue through its hash directories.  Names that are not queue IDs are skipped.
+ */
 struct queue_scan;
 struct queue_scan *queue_scan_open(const struct queue_dirs *dirs, const char *queue);
 bool queue_scan_next(struct queue_scan *scan, char id_out[QUEUE_ID_MAX]);

@@ -266,5 +266,8 @@ enum outcome queue_writer_commit(struct queue_writer *writer, bool sync,
     if (sync && !task_fsync(writer->fd)) {
         return err_temp(err, "4.3.0", "sync queue file: %m");
     }
+    /* The lock that says "still being written" (queue_create) must go before anybody is
+     * told of the message. */
+    fd_close(&writer->fd);
     return OK;
 }
