@@ -32,15 +32,17 @@ void net_address_text(const struct net_address *address, char text[NET_ADDRESS_T
 uint16_t net_address_port(const struct net_address *address);
 void net_address_set_port(struct net_address *address, uint16_t port);
 bool net_address_is_v6(const struct net_address *address);
-bool net_address_equal(const struct net_address *a, const struct net_address *b); /* no port */
+bool net_address_equal(const struct net_address *a,
+                       const struct net_address *b); /* no port */
 
-/* "10.0.0.0/8", "[::1]/128", "[2001:db8::]/32", or a bare address.  False: malformed, or
- * bits set in the host part (*HOST_BITS_OUT, may be NULL, tells which). */
+/* "10.0.0.0/8", "[::1]/128", "[2001:db8::]/32", or a bare address.  False: malformed,
+ * or bits set in the host part (*HOST_BITS_OUT, may be NULL, tells which). */
 struct net_block {
     struct net_address address;
     unsigned prefix;
 };
 bool net_block_parse(struct view text, struct net_block *out, bool *host_bits_out);
-bool net_block_contains(const struct net_block *block, const struct net_address *address);
+bool net_block_contains(const struct net_block *block,
+                        const struct net_address *address);
 
 #endif

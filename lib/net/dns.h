@@ -103,8 +103,9 @@ const char *dns_type_text(enum dns_type type);
 
 /* --- settings ------------------------------------------------------------- */
 
-/* Ask these servers ("127.0.0.1:5353,[::1]:53") instead of those in resolv.conf, which
- * is re-read when it changes; NULL goes back to it.  False: malformed. */
+/* Ask these servers ("127.0.0.1:5353,[::1]:53") instead of those in resolv.conf; NULL
+ * goes back to them.  False: malformed; then lookups fail.  The file's other settings
+ * (search, options) hold in any case, and it is read again when it has changed. */
 bool dns_set_servers(const char *list);
 /* Other files than those in /etc; NULL goes back. */
 void dns_set_resolv_conf(const char *path);

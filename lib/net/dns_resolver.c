@@ -82,8 +82,7 @@ static struct dns_channel *current_channel(void)
     const char *path = resolver.settings.resolv_conf != NULL
                            ? resolver.settings.resolv_conf
                            : "/etc/resolv.conf";
-    if (resolver.settings.servers == NULL &&
-        file_stamp_renew(&resolver.resolv_conf_stamp, path)) {
+    if (file_stamp_renew(&resolver.resolv_conf_stamp, path)) {
         retire_channel();
     }
     free_idle_stale();

@@ -26,7 +26,8 @@ void frame_put_u8(struct str *frame, uint8_t value);
 void frame_put_u64(struct str *frame, uint64_t value);
 void frame_put_view(struct str *frame, struct view value);
 void frame_put_cstr(struct str *frame, const char *value);
-/* Fill in the length: the bytes of FRAME are what goes over the wire.  False: too large. */
+/* Fill in the length: the bytes of FRAME are what goes over the wire.  False: too
+ * large. */
 bool frame_seal(struct str *frame);
 /* Fill in the length and buffer the frame in STREAM (no flush); false when the
  * frame is too large or the stream is not OK. */
@@ -43,7 +44,8 @@ struct frame_reader {
 /* Next frame from STREAM: its kind, and a reader on its fields, which point into
  * the stream's buffer until the next read.  False: end, error, or a length above
  * FRAME_MAX_BYTES (then the stream is put into error).  Waits. */
-bool frame_receive(struct stream *stream, uint8_t *kind_out, struct frame_reader *reader_out);
+bool frame_receive(struct stream *stream, uint8_t *kind_out,
+                   struct frame_reader *reader_out);
 /* A reader on bytes from elsewhere (a file, a test). */
 void frame_reader_init(struct frame_reader *reader, struct view fields);
 uint8_t frame_get_u8(struct frame_reader *reader);

@@ -22,7 +22,13 @@
 #include "base/check.h"
 #include "base/view.h"
 
-enum stream_state { STREAM_OK, STREAM_EOF, STREAM_TIMEOUT, STREAM_ERROR, STREAM_CANCELLED };
+enum stream_state {
+    STREAM_OK,
+    STREAM_EOF,
+    STREAM_TIMEOUT,
+    STREAM_ERROR,
+    STREAM_CANCELLED
+};
 
 struct stream;
 
@@ -36,13 +42,15 @@ void stream_free(struct stream **stream);
 int stream_fd(const struct stream *stream);
 
 void stream_set_timeout(struct stream *stream, int64_t microseconds);
-void stream_set_deadline(struct stream *stream, int64_t deadline); /* CLOCK_NEVER: none */
+void stream_set_deadline(struct stream *stream,
+                         int64_t deadline); /* CLOCK_NEVER: none */
 enum stream_state stream_state(const struct stream *stream);
 bool stream_ok(const struct stream *stream);
 int stream_errno(const struct stream *stream); /* of STREAM_ERROR, or 0 */
 /* "Connection timed out", "lost connection", or the errno text. */
 const char *stream_problem(const struct stream *stream);
-/* Put an OK stream into STREAM_ERROR with ERROR (an errno): the peer broke the protocol. */
+/* Put an OK stream into STREAM_ERROR with ERROR (an errno): the peer broke the
+ * protocol. */
 void stream_fail(struct stream *stream, int error);
 /* After STREAM_TIMEOUT or STREAM_CANCELLED: usable again, for a farewell such as SMTP's
  * 421; unsent output is dropped.  EOF and ERROR stay. */
@@ -50,7 +58,8 @@ void stream_clear_timeout(struct stream *stream);
 
 /* One line without its LF or CRLF; *HAD_LF_OUT (may be NULL) is false when the
  * line was cut at MAX bytes (the rest follows as the next "line") or by end of
- * file (then the state is STREAM_EOF).  The view is valid until the next read.  False: nothing more.  Waits. */
+ * file (then the state is STREAM_EOF).  The view is valid until the next read.  False:
+ * nothing more.  Waits. */
 bool stream_read_line(struct stream *stream, size_t max, struct view *line_out,
                       bool *had_lf_out);
 /* Exactly LEN bytes, contiguous, valid until the next read.  Waits. */
@@ -72,13 +81,15 @@ void stream_write_cstr(struct stream *stream, const char *text);
 void stream_printf(struct stream *stream, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Send all that is buffered.  Waits.  False when the stream is not OK. */
 bool stream_flush(struct stream *stream);
-/* Free the buffers while nothing is in them (idle connections); views from reads end. */
+/* Free the buffers while nothing is in them (idle connections); views from reads end.
+ */
 void stream_trim(struct stream *stream);
 
 /* Put a filter (TLS) between buffers and descriptor; NULL functions restore the
  * plain descriptor.  READ and WRITE are like read(2)/write(2); on EAGAIN they set
- * *EVENTS (TASK_READ or TASK_WRITE) to what must be waited for.  CLOSE is called when the
- * filter is replaced and by stream_free().  Output must have been flushed before. */
+ * *EVENTS (TASK_READ or TASK_WRITE) to what must be waited for.  CLOSE is called when
+ * the filter is replaced and by stream_free().  Output must have been flushed before.
+ */
 struct stream_filter {
     void *context;
     long (*read)(void *context, void *data, size_t len, unsigned *events);
