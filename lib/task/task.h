@@ -31,7 +31,7 @@ struct fiber;
 void task_init(void);
 /* Free all; every fiber must have ended. */
 void task_done(void);
-/* Run fibers and events until task_stop(), or, if UNTIL_IDLE, until no fiber is left. */
+/* Run fibers and events until task_stop(), or, if UNTIL_IDLE, until none is left. */
 void task_run(bool until_idle);
 void task_stop(void);
 
@@ -47,7 +47,8 @@ size_t task_fiber_count(void);
  * still exist: keep its pointer only while you know that. */
 void task_cancel(struct fiber *fiber);
 bool task_cancelled(void); /* the running fiber has been cancelled */
-/* The number shown in the log tag for lines of this fiber; 0: the process ID. */
+/* The number shown in the log tag for lines of this fiber; 0: the process ID.  Fibers
+ * that it spawns from then on inherit it.  Outside fibers: their number. */
 void task_set_log_number(uint64_t number);
 uint64_t task_log_number(void);
 
@@ -72,6 +73,8 @@ struct task_io {
     void *event;          /* private */
     struct fiber *reader; /* private */
     struct fiber *writer; /* private */
+    unsigned registered;  /* private */
+    unsigned ready;       /* private */
 };
 void task_io_init(struct task_io *io, int fd);
 enum task_result task_io_wait(struct task_io *io, unsigned events, int64_t deadline);
