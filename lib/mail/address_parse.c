@@ -97,11 +97,16 @@ static bool is_strict(struct view inside)
 {
     struct view rest = inside;
     struct lexeme lexeme;
+    bool word = false;
     while (lexeme_next(&rest, &lexeme)) {
         if (lexeme.kind == LEX_COMMENT || lexeme_is(&lexeme, ',') ||
             lexeme_is(&lexeme, ';')) {
             return false;
         }
+        if (lexeme_is(&lexeme, '<') && word) {
+            return false;
+        }
+        word = word || lexeme_is_word(&lexeme);
     }
     return true;
 }
