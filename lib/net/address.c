@@ -83,7 +83,7 @@ void net_address_set(struct net_address *out, const struct sockaddr *sa, socklen
 static bool from_kernel(int fd, int (*get)(int, struct sockaddr *, socklen_t *),
                         struct net_address *out)
 {
-    struct sockaddr_storage storage;
+    struct sockaddr_storage storage = {0};
     socklen_t len = sizeof(storage);
     if (get(fd, (struct sockaddr *)&storage, &len) != 0 ||
         !is_inet(storage.ss_family)) {

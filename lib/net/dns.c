@@ -116,6 +116,17 @@ static void add_address(struct dns_answer *answer, const struct net_address *add
     answer->status = DNS_OK;
 }
 
+static void add_host_entries(struct dns_answer *answer, const struct hosts_entry *first,
+                             unsigned family)
+{
+    for (const struct hosts_entry *e = first; e != NULL; e = e->next) {
+        if (wanted(&e->address, family)) {
+            CHECK(answer->count < DNS_ANSWER_MAX); /* hosts_refresh() keeps no more */
+            add_address(answer, &e->address);
+        }
+    }
+}
+
 /* From the hosts file; false when it has no such name with a wanted family. */
 static bool addresses_from_hosts(struct arena *arena, struct view name, unsigned flags,
                                  struct dns_answer *out)
@@ -125,15 +136,8 @@ static bool addresses_from_hosts(struct arena *arena, struct view name, unsigned
         return false;
     }
     out->records = arena_alloc(arena, DNS_ANSWER_MAX * sizeof(struct dns_record));
-    static const unsigned families[] = {DNS_IPV4, DNS_IPV6};
-    for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-        for (const struct hosts_entry *e = first; e != NULL; e = e->next) {
-            if (wanted(&e->address, families[i] & flags)) {
-                CHECK(out->count < DNS_ANSWER_MAX);
-                add_address(out, &e->address);
-            }
-        }
-    }
+    add_host_entries(out, first, flags & DNS_IPV4);
+    add_host_entries(out, first, flags & DNS_IPV6);
     return out->count > 0;
 }
 
@@ -245,8 +249,9 @@ static const char *reverse_question(struct arena *arena,
     static const char suffix[] = "ip6.arpa";
     static const char digits[] = "0123456789abcdef";
     const uint8_t *bytes = address->sa.v6.sin6_addr.s6_addr;
-    enum { BYTES = sizeof(address->sa.v6.sin6_addr), TEXT_PER_BYTE = 4 };
-    char *text = arena_alloc(arena, BYTES * TEXT_PER_BYTE + sizeof(suffix));
+    enum { BYTES = sizeof(address->sa.v6.sin6_addr) };
+    const size_t text_per_byte = sizeof("0.0.") - 1;
+    char *text = arena_alloc(arena, BYTES * text_per_byte + sizeof(suffix));
     char *next = text;
     for (size_t i = BYTES; i-- > 0;) {
         *next++ = digits[bytes[i] & 15];

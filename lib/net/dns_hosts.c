@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "sys/clock.h"
@@ -45,8 +46,7 @@ static struct view name_key(struct view name, char buffer[NAME_MOST])
         return view_of("", 0);
     }
     for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        buffer[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        buffer[i] = ascii_lower(name.ptr[i]);
     }
     return view_of(buffer, name.len);
 }

@@ -94,14 +94,23 @@ static bool send_all(struct stream *stream, struct iovec parts[PARTS])
     return true;
 }
 
+/* struct iovec serves reading too; sending does not write to what it points to. */
+static void *without_const(const void *data)
+{
+    union {
+        const void *constant;
+        void *plain;
+    } pointer = {.constant = data};
+    return pointer.plain;
+}
+
 /* Send the buffer, then EXTRA. */
 static bool flush_with(struct stream *stream, struct view extra)
 {
     struct buffer *output = &stream->output;
     struct iovec parts[PARTS] = {
         {.iov_base = output->ptr, .iov_len = output->end},
-        /* sendmsg and writev do not write to it. */
-        {.iov_base = (void *)(uintptr_t)extra.ptr, .iov_len = extra.len},
+        {.iov_base = without_const(extra.ptr), .iov_len = extra.len},
     };
     bool ok = send_all(stream, parts);
     output->end = 0; /* sent, or the stream has ended */
@@ -142,36 +151,22 @@ void stream_write_cstr(struct stream *stream, const char *text)
     stream_write(stream, view_cstr(text));
 }
 
-static bool print_in_place(struct stream *stream, const char *format, va_list args)
-    PRINTF_LIKE(2, 0);
-
-/* Format straight into the buffer; false when the text does not fit there. */
-static bool print_in_place(struct stream *stream, const char *format, va_list args)
-{
-    struct buffer *output = &stream->output;
-    if (!reserve_output(stream, PRINTF_USUAL)) {
-        return false;
-    }
-    size_t room = output->capacity - output->end;
-    int len = vsnprintf(output->ptr + output->end, room, format, args);
-    CHECK(len >= 0);
-    if ((size_t)len >= room) {
-        return false;
-    }
-    output->end += (size_t)len;
-    return true;
-}
-
 void stream_printf(struct stream *stream, const char *format, ...)
 {
-    va_list args;
     if (stream->state != STREAM_OK) {
         return;
     }
+    struct buffer *output = &stream->output;
+    bool buffered = reserve_output(stream, PRINTF_USUAL);
+    size_t room = buffered ? output->capacity - output->end : 0;
+    char *place = buffered ? output->ptr + output->end : NULL;
+    va_list args;
     va_start(args, format);
-    bool fitted = print_in_place(stream, format, args);
+    int len = vsnprintf(place, room, format, args);
     va_end(args);
-    if (fitted) {
+    CHECK(len >= 0);
+    if ((size_t)len < room) {
+        output->end += (size_t)len;
         return;
     }
     STR_AUTO struct str text = {0};
