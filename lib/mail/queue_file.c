@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -18,7 +19,6 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "mail/queue_format.h"
-#include "sys/clock.h"
 #include "sys/file.h"
 
 enum { CONTENT_CHUNK = 256 * 1024 };
@@ -42,16 +42,15 @@ static enum outcome damaged(struct err *err, const char *what)
     return err_perm(err, "5.3.0", "damaged queue file: %s", what);
 }
 
-/* Still being written, or left by a process that died while it wrote.  Nobody was
- * promised anything about it; the age tells the two apart. */
-static enum outcome incomplete(struct err *err, const struct stat *st)
+/* Still being written (then its writer holds the lock), or left by a process that died
+ * while it wrote: nobody was promised anything about it. */
+static enum outcome incomplete(int fd, struct err *err)
 {
-    int64_t age = clock_wall() - (int64_t)st->st_mtim.tv_sec * CLOCK_SECOND;
-    if (age > QUEUE_FILE_STALE) {
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
         return err_perm(err, "5.3.0", "queue file was never completed");
     }
     errno = EAGAIN;
-    return err_temp(err, "4.3.0", "queue file is not complete");
+    return err_temp(err, "4.3.0", "queue file is still being written");
 }
 
 static enum outcome parse_header(const unsigned char *bytes,
@@ -90,7 +89,7 @@ static enum outcome parse_header(const unsigned char *bytes,
 /* The three extents must follow each other without gaps and end with the file. */
 static enum outcome check_layout(const unsigned char *bytes,
                                  const struct header *header,
-                                 struct queue_message *message, const struct stat *st,
+                                 struct queue_message *message, int64_t file_size,
                                  struct err *err)
 {
     if (header->envelope_len > QF_RECORDS_MAX ||
@@ -107,15 +106,12 @@ static enum outcome check_layout(const unsigned char *bytes,
         qf_load64(bytes + QF_AT_EXTRACTED) != extracted) {
         return damaged(err, "section offsets");
     }
-    if ((uint64_t)st->st_size < end) {
-        return incomplete(err, st);
-    }
-    if ((uint64_t)st->st_size != end) {
+    if ((uint64_t)file_size > end) {
         return damaged(err, "trailing bytes");
     }
     message->content_offset = (int64_t)content;
     message->content_size = (int64_t)header->content_len;
-    message->file_size = st->st_size;
+    message->file_size = (int64_t)end;
     return OK;
 }
 
@@ -328,20 +324,23 @@ enum outcome queue_file_read(int fd, struct arena *arena, struct queue_message *
         return err_temp(err, "4.3.0", "read queue file: %m");
     }
     if (all_zero(bytes, (size_t)got)) {
-        return incomplete(err, &st);
+        return incomplete(fd, err);
     }
     size_t known = (size_t)got < QF_MAGIC_SIZE ? (size_t)got : QF_MAGIC_SIZE;
     if (memcmp(bytes, QF_MAGIC, known) != 0) {
         return damaged(err, "not a queue file");
     }
     if ((size_t)got < sizeof(bytes)) {
-        return incomplete(err, &st);
+        return incomplete(fd, err);
     }
     struct header header;
     struct parser parser = {0};
     enum outcome outcome = parse_header(bytes, message, &header, err);
     if (outcome == OK) {
-        outcome = check_layout(bytes, &header, message, &st, err);
+        outcome = check_layout(bytes, &header, message, st.st_size, err);
+    }
+    if (outcome == OK && st.st_size < message->file_size) {
+        outcome = incomplete(fd, err);
     }
     if (outcome == OK) {
         outcome = load_records(fd, arena, &header, message, &parser, err);

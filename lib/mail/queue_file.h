@@ -16,7 +16,6 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "base/view.h"
-#include "sys/clock.h"
 
 enum recipient_state {
     RECIPIENT_PENDING = 0,
@@ -86,12 +85,10 @@ struct view queue_message_attribute(const struct queue_message *message, const c
 
 /* --- reading ------------------------------------------------------------ */
 
-/* A file that is not complete this long after its last write belongs to nobody. */
-#define QUEUE_FILE_STALE ((int64_t)5 * 3600 * CLOCK_SECOND)
-
-/* Read and verify everything but the content's sum.  PERMFAIL: damaged (the caller moves it to
- * corrupt/).  TEMPFAIL: could not be read; with code EAGAIN it is not complete, that is, its
- * writer is still at work or died (PERMFAIL when older than QUEUE_FILE_STALE): leave it. */
+/* Read and verify everything but the content's sum.  PERMFAIL: damaged, or its writer died
+ * before the commit (the caller moves it to corrupt/ or, if it is empty, removes it).  TEMPFAIL:
+ * could not be read; with code EAGAIN somebody is still writing it.  Writers hold flock(LOCK_EX)
+ * from queue_create() to the commit; a caller may hold a lock of its own on FD. */
 NODISCARD enum outcome queue_file_read(int fd, struct arena *arena,
                                        struct queue_message *message, struct err *err);
 /* Check the content against its sum (delivery agents, once per message). */
@@ -123,7 +120,8 @@ int64_t queue_writer_content_size(const struct queue_writer *writer);
 int64_t queue_writer_size(const struct queue_writer *writer);
 size_t queue_writer_recipients(const struct queue_writer *writer);
 /* Write what is left and the header; SYNC: fsync (waits, through the offload pool).
- * Errors of earlier steps are sticky and reported here. */
+ * Errors of earlier steps are sticky and reported here.  After OK the file is closed and unlocked:
+ * it may be announced. */
 NODISCARD enum outcome queue_writer_commit(struct queue_writer *writer, bool sync,
                                            struct err *err);
 
