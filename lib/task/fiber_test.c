@@ -296,19 +296,17 @@ static void test_busy_fibers_do_not_starve_timers(void **state)
 
 /* --- cancellation --- */
 
-static void stop_after_turns(void *context)
+static void stop_soon(void *context)
 {
     (void)context;
-    for (int i = 0; i < 4; i++) {
-        task_yield();
-    }
+    (void)task_sleep_until(in_ms(1));
     task_stop();
 }
 
 /* Give every other fiber the time to park. */
 static void run_until_parked(void)
 {
-    (void)task_spawn("stopper", stop_after_turns, NULL);
+    (void)task_spawn("stopper", stop_soon, NULL);
     task_run(false);
 }
 
