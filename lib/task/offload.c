@@ -185,14 +185,8 @@ static bool pool_ready(void)
     return pool.count > 0;
 }
 
-void task_offload(void (*function)(void *), void *context)
+static void run_on_thread(struct fiber *fiber, void (*function)(void *), void *context)
 {
-    CHECK(function != NULL);
-    struct fiber *fiber = task_current();
-    if (fiber == NULL || !pool_ready()) {
-        function(context); /* better slow than not at all */
-        return;
-    }
     struct job job = {.function = function, .context = context, .fiber = fiber};
     lock_pool();
     list_add_tail(&pool.queued, &job.node);
@@ -200,6 +194,19 @@ void task_offload(void (*function)(void *), void *context)
     CHECK(pthread_cond_signal(&pool.work) == 0);
     unlock_pool();
     (void)fiber_park(CLOCK_NEVER, false);
+}
+
+void task_offload(void (*function)(void *), void *context)
+{
+    CHECK(function != NULL);
+    int saved_errno = errno;
+    struct fiber *fiber = task_current();
+    if (fiber != NULL && pool_ready()) {
+        run_on_thread(fiber, function, context);
+    } else {
+        function(context); /* better slow than not at all */
+    }
+    errno = saved_errno; /* FUNCTION's own would come from there or not: never */
 }
 
 struct fsync_call {

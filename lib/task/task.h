@@ -54,6 +54,8 @@ uint64_t task_log_number(void);
 
 /* --- waiting ---------------------------------------------------------- */
 
+/* Every wait keeps errno.  Outside fibers signals do not end a wait. */
+
 /* Waits until FD is ready for one of EVENTS, or DEADLINE (clock_now() scale).
  * For occasional use: registers and removes the descriptor each time. */
 enum task_result task_wait(int fd, unsigned events, int64_t deadline);
@@ -65,8 +67,10 @@ void task_yield(void);
 /*
  * A descriptor that is waited on again and again: registered once,
  * edge-triggered, so that a wait costs no system call.  Use: try the I/O until
- * EAGAIN, then wait.  At most one fiber may wait per direction.  FD must be
- * non-blocking.  Outside a fiber (and without a loop) it polls.
+ * EAGAIN, then wait; TASK_READY may come once too often.  At most one fiber may
+ * wait per direction.  FD must be non-blocking, and must not be given to task_wait()
+ * or task_watch_fd() as well.  Outside a fiber (and without a loop) it polls.
+ * The struct must not be moved.
  */
 struct task_io {
     int fd;
@@ -118,7 +122,8 @@ void task_timer_done(struct task_timer *timer);
 /* Run FUNCTION(CONTEXT) on a pool thread and wait for it: for system calls that
  * block (fsync, rename, cold reads).  FUNCTION must use plain system calls on the
  * data in CONTEXT only: no allocation, no log, no project state.  Not cancelled:
- * returns when the call has ended.  Outside a fiber it runs in place. */
+ * returns when the call has ended.  Outside a fiber it runs in place.  errno is kept:
+ * FUNCTION reports its own in CONTEXT. */
 void task_offload(void (*function)(void *), void *context);
 /* fsync(FD) through the pool; false with errno set.  Waits. */
 NODISCARD bool task_fsync(int fd);
