@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One message on its way into the queue.  Its file exists from the beginning, as
+ * the queue ID is made from it; it is a message only after the commit, and is
+ * removed unless it gets there.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "cleanup/cleanup.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+
+struct message *message_new(struct settings *settings, unsigned flags, struct err *err)
+{
+    char id[QUEUE_ID_MAX];
+    bool long_ids = conf_bool(settings->conf, P_enable_long_queue_ids);
+    int fd = queue_create(settings->dirs, QUEUE_INCOMING, long_ids, id, err);
+    if (fd < 0) {
+        return NULL;
+    }
+    struct message *message = xcalloc(1, sizeof(*message));
+    message->settings = settings;
+    message->flags = flags;
+    message->fd = fd;
+    memcpy(message->id, id, sizeof(id));
+    message->arrival_time = clock_wall();
+    message->recipients = htab_new();
+    message->result.status = SUBMIT_OK;
+    return message;
+}
+
+void message_free(struct message **message)
+{
+    struct message *m = *message;
+    if (m == NULL) {
+        return;
+    }
+    *message = NULL;
+    fd_close(&m->fd);
+    queue_writer_free(&m->writer);
+    if (m->id[0] != '\0' && !queue_remove(m->settings->dirs, QUEUE_INCOMING, m->id)) {
+        log_warning("remove %s/%s: %m", QUEUE_INCOMING, m->id);
+    }
+    if (m->result.status == SUBMIT_TOO_BIG) {
+        log_warning("mail_stream_cleanup: close error"); /* log readers know it */
+    }
+    htab_free(&m->recipients, NULL);
+    header_pass_done(&m->headers);
+    arena_clear(&m->arena);
+    free(m);
+}
+
+void message_fail(struct message *message, enum submit_status status, const char *dsn,
+                  const char *text)
+{
+    if (!message_ok(message)) {
+        return;
+    }
+    struct submit_result *result = &message->result;
+    result->status = status;
+    (void)snprintf(result->dsn, sizeof(result->dsn), "%s", dsn);
+    (void)snprintf(result->text, sizeof(result->text), "%s",
+                   text); /* cut: for people */
+}
+
+/* --- records ---------------------------------------------------------------------- */
+
+static void start_writing(struct message *message)
+{
+    if (message->writer == NULL) {
+        message->writer = queue_writer_new(message->fd, message->arrival_time);
+        message->fd = -1;
+    }
+}
+
+/* Everything but recipients and attributes must stand before the content. */
+static bool is_in_order(const struct message *message, enum submit_frame kind)
+{
+    bool content_begun = message->headers.any;
+    switch ((int)kind) {
+    case SUBMIT_FRAME_ARRIVAL:
+        return message->writer == NULL;
+    case SUBMIT_FRAME_SENDER:
+        return !message->has_sender && !content_begun;
+    case SUBMIT_FRAME_FULLNAME:
+        return message->fullname.ptr == NULL && !content_begun;
+    case SUBMIT_FRAME_CONTENT:
+        return message->has_sender && !message->late;
+    case SUBMIT_FRAME_RECIPIENT:
+        return message->has_sender;
+    case SUBMIT_FRAME_FILE_FLAGS:
+    case SUBMIT_FRAME_ATTRIBUTE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void end_content(struct message *message)
+{
+    if (message->headers.any && !message->late) {
+        message->late = true;
+        header_pass_end(message);
+        if (message_ok(message) && message->encoding.len > 0) {
+            queue_writer_attribute(message->writer, "encoding", message->encoding);
+        }
+    }
+}
+
+static void take_content(struct message *message, struct view data)
+{
+    message->client_size += (int64_t)data.len;
+    header_pass_feed(message, data);
+    int64_t limit = message->settings->size_limit;
+    if (limit > 0 && message->client_size > limit) {
+        message_fail(message, SUBMIT_TOO_BIG, "5.3.4", "message file too big");
+    }
+}
+
+static void take_attribute(struct message *message, const struct submit_record *record)
+{
+    CHECK(record->kind == SUBMIT_FRAME_ATTRIBUTE);
+    if (view_equal_cstr(record->attribute.name, "encoding")) {
+        message->encoding = arena_view(&message->arena, record->attribute.value);
+    }
+    submit_record_write(record, message->writer);
+}
+
+bool message_record(struct message *message, const struct submit_record *record)
+{
+    if (!is_in_order(message, record->kind)) {
+        return false;
+    }
+    if (record->kind == SUBMIT_FRAME_ARRIVAL) {
+        message->arrival_time = (int64_t)record->number;
+        return true;
+    }
+    start_writing(message);
+    switch ((int)record->kind) {
+    case SUBMIT_FRAME_FILE_FLAGS:
+        queue_writer_set_flags(message->writer, (unsigned)record->number);
+        break;
+    case SUBMIT_FRAME_SENDER:
+        envelope_sender(message, record->text);
+        break;
+    case SUBMIT_FRAME_FULLNAME:
+        message->fullname = arena_view(&message->arena, record->text);
+        queue_writer_fullname(message->writer, record->text);
+        break;
+    case SUBMIT_FRAME_RECIPIENT:
+        end_content(message);
+        envelope_recipient(message, &record->recipient);
+        break;
+    case SUBMIT_FRAME_CONTENT:
+        take_content(message, record->text);
+        break;
+    default:
+        end_content(message);
+        take_attribute(message, record);
+    }
+    return true;
+}
+
+/* --- the end ---------------------------------------------------------------------- */
+
+static void announce(struct message *message)
+{
+    if ((message->flags & SUBMIT_HOLD) == 0) {
+        /* Mail that is not announced is found by the queue manager's scans. */
+        (void)notify_channel_send(message->settings->qmgr, NOTIFY_NEW,
+                                  view_cstr(message->id));
+        return;
+    }
+    if (!queue_move(message->settings->dirs, QUEUE_INCOMING, QUEUE_HOLD, message->id)) {
+        log_warning("%s: move to %s: %m", message->id, QUEUE_HOLD);
+        message_fail(message, SUBMIT_WRITE_ERROR, "4.3.0", "queue file write error");
+    }
+}
+
+/* All parts of the file are in the writer; *OK tells whether it may be committed. */
+static bool complete_file(struct message *message)
+{
+    start_writing(message);
+    if (!message->headers
+             .any) { /* a message may be empty, but has headers all the same */
+        message->headers.any = true;
+        queue_writer_content(message->writer, view_of("", 0));
+    }
+    end_content(message);
+    if (message_ok(message)) {
+        envelope_add_copies(message);
+    }
+    if (message_ok(message) && queue_writer_recipients(message->writer) == 0) {
+        message_fail(message, SUBMIT_NO_RECIPIENTS, "5.5.1", "no recipients");
+    }
+    return message_ok(message);
+}
+
+void message_commit(struct message *message)
+{
+    struct err err = {0};
+    if (!message->has_sender) {
+        message_fail(message, SUBMIT_WRITE_ERROR, "4.3.0", "no sender");
+    }
+    if (!message_ok(message) || !complete_file(message)) {
+        return;
+    }
+    message->result.size = queue_writer_content_size(message->writer);
+    if (queue_writer_commit(message->writer, true, &err) != OK) {
+        log_warning("%s: write queue file: %s", message->id, err.text);
+        message_fail(message, SUBMIT_WRITE_ERROR, "4.3.0", "queue file write error");
+        return;
+    }
+    announce(message);
+    if (message_ok(message)) {
+        message->id[0] = '\0'; /* the file is the queue's now */
+    }
+}
