@@ -92,7 +92,9 @@ static void *run_jobs(void *unused)
         bool first = list_empty(&pool.finished);
         list_add_tail(&pool.finished, &job->node);
         if (first) {
+            unlock_pool(); /* the loop will want it at once */
             ring_loop();
+            lock_pool();
         }
     }
     unlock_pool();
