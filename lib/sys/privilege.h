@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Giving rights up.  Root may become an ordinary user for good, or only for the
+ * time being (effective ids), or confine itself to a directory.
+ */
+#ifndef SYS_PRIVILEGE_H
+#define SYS_PRIVILEGE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct privilege_user {
+    uid_t uid;
+    gid_t gid;
+};
+
+/* The account NAME.  PERMFAIL: no such user; TEMPFAIL: the user database failed. */
+NODISCARD enum outcome privilege_find_user(const char *name, struct privilege_user *out,
+                                           struct err *err);
+NODISCARD enum outcome privilege_find_group(const char *name, gid_t *out,
+                                            struct err *err);
+/* Become USER for good, with no supplementary groups; verified. */
+NODISCARD enum outcome privilege_drop(const struct privilege_user *user,
+                                      struct err *err);
+/* Effective ids (and groups) only: the real user ID stays root, which may take them
+ * back. */
+NODISCARD enum outcome privilege_lower(const struct privilege_user *user,
+                                       struct err *err);
+/* After privilege_lower: effective ids are root's again.  False with errno. */
+NODISCARD bool privilege_raise(void);
+/* Confine the process to DIRECTORY, which becomes / and the working directory. */
+NODISCARD enum outcome privilege_chroot(const char *directory, struct err *err);
+
+#endif
