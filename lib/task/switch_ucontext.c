@@ -8,10 +8,12 @@
 
 #if defined(TASK_SWITCH_UCONTEXT) || (!defined(__x86_64__) && !defined(__aarch64__))
 
+#include <stddef.h>
 #include <stdint.h>
 #include <ucontext.h>
 
 #include "base/check.h"
+#include "base/log.h"
 
 struct first_frame {
     ucontext_t context;
@@ -25,7 +27,7 @@ static void start(unsigned high, unsigned low)
     struct first_frame *first =
         (void *)(((uintptr_t)high << 16 << 16) | (uintptr_t)low);
     first->entry(first->argument);
-    CHECK(!"a fiber entry never returns");
+    log_panic("the entry function of a fiber returned");
 }
 
 void *task_switch_prepare(void *top, void (*entry)(void *), void *argument)
