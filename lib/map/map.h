@@ -8,6 +8,7 @@
 #define MAP_MAP_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -17,23 +18,34 @@
 enum map_result { MAP_FOUND, MAP_MISSING, MAP_ERROR };
 
 enum map_flags {
-    MAP_FOLD = 1,        /* fold the key to lower case before indexed lookups (most users) */
-    MAP_NO_REGSUB = 2,   /* refuse $1 in pattern results (alias_maps) */
-    MAP_NO_UNAUTH = 4,   /* refuse types whose owner is not trusted */
+    MAP_FOLD = 1, /* fold the key to lower case before indexed lookups (most users) */
+    MAP_NO_REGSUB = 2, /* refuse $1 in pattern results (alias_maps) */
+    MAP_NO_UNAUTH = 4, /* refuse types whose owner is not trusted */
     MAP_PARENT_DOMAINS = 8
 };
 
 struct map;
 
-/* Open one table.  A table that cannot be opened or a type that is not built still gives a
- * map, whose every lookup is MAP_ERROR with the reason (Postfix: the daemon goes on, mail is
- * deferred); the reason is logged once at the first lookup.  CONF must outlive the map. */
+/* Open one table.  A table that cannot be opened or a type that is not built still
+ * gives a map, whose every lookup is MAP_ERROR with the reason (Postfix: the daemon
+ * goes on, mail is deferred); the reason is logged once at the first lookup.  CONF must
+ * outlive the map. */
 struct map *map_open(const struct conf *conf, struct view name, unsigned flags);
 void map_close(struct map **map);
 /* The entry for KEY appended to VALUE_OUT (cleared first).  May wait (proxy:, tcp:). */
 enum map_result map_find(struct map *map, struct view key, struct str *value_out,
                          struct err *err);
 const char *map_name(const struct map *map); /* "hash:/etc/aliases" */
+/* Why every lookup fails ("open database F.db: No such file or directory"), or NULL. */
+const char *map_open_error(const struct map *map);
+/* Who could have written the table: the owner of its file, 0 for what has no file. */
+uid_t map_owner(const struct map *map);
+/* Call VISIT for each entry until it returns false.  PERMFAIL: the type cannot list its
+ * entries. */
+NODISCARD enum outcome map_walk(struct map *map,
+                                bool (*visit)(void *context, struct view key,
+                                              struct view value),
+                                void *context, struct err *err);
 /* Pattern tables match the whole key themselves: no partial-key lookups on them. */
 bool map_is_pattern(const struct map *map);
 /* The file behind a table was replaced since it was opened (worker should restart). */
@@ -61,17 +73,20 @@ enum map_result maps_find(struct maps *maps, struct view key, struct str *value_
 
 /*
  * Mail address lookups, in the order that virtual(5), canonical(5) and transport(5)
- * describe; extension handling by DELIMITERS ("" for none).  *EXTENSION_OUT (may be NULL) gets
+ * describe; extension handling by DELIMITERS ("" for none).  *EXTENSION_OUT (may be
+ * NULL) gets
  * "+ext" when the match was made without it, for propagation.
  */
 enum maps_address_flags {
-    MAPS_ADDRESS_FULL = 1,        /* user+ext@domain, user@domain */
-    MAPS_ADDRESS_LOCALPART = 2,   /* user+ext, user: for domains the caller says are ours */
-    MAPS_ADDRESS_DOMAIN = 4,      /* @domain */
-    MAPS_ADDRESS_BARE_DOMAIN = 8, /* domain (transport, access) and, as configured, parents */
-    MAPS_ADDRESS_DOT_PARENTS = 16,/* .parent for parents instead of parent */
-    MAPS_ADDRESS_PARENTS = 32,    /* parent for parents */
-    MAPS_ADDRESS_AT_LOCALPART = 64/* user@ (access) */
+    MAPS_ADDRESS_FULL = 1, /* user+ext@domain, user@domain */
+    MAPS_ADDRESS_LOCALPART =
+        2,                   /* user+ext, user: for domains the caller says are ours */
+    MAPS_ADDRESS_DOMAIN = 4, /* @domain */
+    MAPS_ADDRESS_BARE_DOMAIN =
+        8, /* domain (transport, access) and, as configured, parents */
+    MAPS_ADDRESS_DOT_PARENTS = 16, /* .parent for parents instead of parent */
+    MAPS_ADDRESS_PARENTS = 32,     /* parent for parents */
+    MAPS_ADDRESS_AT_LOCALPART = 64 /* user@ (access) */
 };
 enum map_result maps_find_address(struct maps *maps, struct view address,
                                   const char *delimiters, unsigned flags,
@@ -87,8 +102,10 @@ struct match_list;
 struct match_list *match_list_open(const struct conf *conf, const char *title,
                                    const char *list, enum match_kind kind);
 void match_list_close(struct match_list **list);
-/* MATCH_ADDRESS: TEXT is the numeric address; NAME (may be empty) is the verified name. */
-enum map_result match_list_find(struct match_list *list, struct view text, struct view name,
-                                struct err *err);
+bool match_list_changed(const struct match_list *list);
+/* MATCH_ADDRESS: TEXT is the numeric address; NAME (may be empty) is the verified name.
+ */
+enum map_result match_list_find(struct match_list *list, struct view text,
+                                struct view name, struct err *err);
 
 #endif

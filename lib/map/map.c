@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening tables by name and looking things up in them, whatever their type.
+ * A table that cannot be used is a table like any other to its users, one whose
+ * lookups all fail: a daemon with a broken alias file defers mail, it does not
+ * bounce it and does not stop.
+ */
+#include "map/map.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "map/map_private.h"
+
+/* --- opening -------------------------------------------------------------------- */
+
+static void close_unusable(struct map *map)
+{
+    free(map);
+}
+
+/* Stands in for a table that could not be opened. */
+static const struct map_type unusable_type = {.name = "", .close = close_unusable};
+
+/* TYPE and NAME of "type:name"; a bare name is of the default type. */
+static bool split_name(const struct conf *conf, struct view text, struct view *type_out,
+                       struct view *name_out, struct err *err)
+{
+    size_t colon = view_index(text, ':');
+    if (colon == text.len) {
+        *type_out = view_cstr(conf_str(conf, P_default_database_type));
+        *name_out = text;
+    } else {
+        *type_out = view_first(text, colon);
+        *name_out = view_from(text, colon + 1);
+    }
+    if (type_out->len == 0 || name_out->len == 0) {
+        (void)err_perm(
+            err, "4.3.0",
+            "open dictionary: expecting \"type:name\" form instead of \"%.*s\"",
+            VIEW_ARG(text));
+        return false;
+    }
+    return true;
+}
+
+static struct map *open_typed(const struct map_spec *spec, struct err *err)
+{
+    const struct map_type *type = map_type_find(view_cstr(spec->type));
+    if (type == NULL) {
+        (void)err_perm(err, "4.3.0", "unsupported dictionary type: %s", spec->type);
+        return NULL;
+    }
+    struct map *map = type->open(spec, err);
+    if (map != NULL) {
+        map->type = type;
+        map->properties |= type->properties;
+    }
+    return map;
+}
+
+static struct map *make_unusable(const char *reason)
+{
+    struct map *map = xcalloc(1, sizeof(*map));
+    map->type = &unusable_type;
+    map->open_error = xstrdup(reason);
+    return map;
+}
+
+struct map *map_open(const struct conf *conf, struct view name, unsigned flags)
+{
+    CHECK(conf != NULL);
+    name = view_trim(name);
+    struct err err = {0};
+    struct view type_name, table_name;
+    struct map *map = NULL;
+    char *title;
+    if (split_name(conf, name, &type_name, &table_name, &err)) {
+        char *type = xviewdup(type_name);
+        char *table = xviewdup(table_name);
+        title = xasprintf("%s:%s", type, table);
+        const struct map_spec spec = {conf, title, table, type, flags};
+        map = open_typed(&spec, &err);
+        free(type);
+        free(table);
+    } else {
+        title = xviewdup(name);
+    }
+    if (map == NULL) {
+        CHECK(err.text[0] != '\0');
+        map = make_unusable(err.text);
+    }
+    map->conf = conf;
+    map->title = title;
+    map->flags = flags;
+    return map;
+}
+
+void map_close(struct map **map)
+{
+    if (*map == NULL) {
+        return;
+    }
+    CHECK((*map)->type != NULL);
+    free((*map)->title);
+    free((*map)->open_error);
+    str_done(&(*map)->folded);
+    (*map)->type->close(*map);
+    *map = NULL;
+}
+
+/* --- looking up ------------------------------------------------------------------- */
+
+static enum map_result fail_unusable(struct map *map, struct err *err)
+{
+    if (!map->complained) {
+        map->complained = true;
+        log_error("%s", map->open_error);
+    }
+    (void)err_temp(err, "4.3.0", "%s is unavailable. %s", map->title, map->open_error);
+    return MAP_ERROR;
+}
+
+enum map_result map_find(struct map *map, struct view key, struct str *value_out,
+                         struct err *err)
+{
+    str_clear(value_out);
+    map->origin_line = 0;
+    if (map->open_error != NULL) {
+        return fail_unusable(map, err);
+    }
+    if ((map->flags & MAP_FOLD) != 0 && (map->properties & MAP_TYPE_FOLDS) != 0) {
+        map_fold_key(key, &map->folded);
+        key = str_view(&map->folded);
+    }
+    enum map_result result = map->type->find(map, key, value_out, err);
+    if (result == MAP_FOUND && !str_ok(value_out)) {
+        (void)err_temp(err, "4.3.0", "%s: result is too long", map->title);
+        return MAP_ERROR;
+    }
+    return result;
+}
+
+enum outcome map_walk(struct map *map,
+                      bool (*visit)(void *context, struct view key, struct view value),
+                      void *context, struct err *err)
+{
+    if (map->open_error != NULL) {
+        return err_perm(err, "4.3.0", "%s", map->open_error);
+    }
+    if (map->type->walk == NULL) {
+        return err_perm(err, "4.3.0", "table %s: sequence operation is not supported",
+                        map->title);
+    }
+    return map->type->walk(map, visit, context, err);
+}
+
+/* --- facts ------------------------------------------------------------------------ */
+
+const char *map_name(const struct map *map)
+{
+    return map->title;
+}
+
+const char *map_open_error(const struct map *map)
+{
+    return map->open_error;
+}
+
+uid_t map_owner(const struct map *map)
+{
+    return map->owner;
+}
+
+bool map_is_pattern(const struct map *map)
+{
+    return (map->properties & MAP_TYPE_PATTERN) != 0;
+}
+
+bool map_changed(const struct map *map)
+{
+    return map->type->changed != NULL && map->type->changed(map);
+}
+
+struct map_origin map_last_origin(const struct map *map)
+{
+    bool known = map->origin_line > 0;
+    return (struct map_origin){known ? map->origin_file : NULL, map->origin_line};
+}
+
+/* --- for the types ---------------------------------------------------------------- */
+
+bool map_unbrace(struct view text, struct view *inner_out, struct err *err)
+{
+    text = view_trim(text);
+    if (text.len == 0 || text.ptr[0] != '{') {
+        (void)err_perm(err, "4.3.0", "no '{' at start of text in \"%.*s\"",
+                       VIEW_ARG(text));
+        return false;
+    }
+    size_t depth = 0, end = 0;
+    do {
+        if (text.ptr[end] == '{') {
+            depth++;
+        } else if (text.ptr[end] == '}') {
+            depth--;
+        }
+        end++;
+    } while (depth > 0 && end < text.len);
+    if (depth > 0) {
+        (void)err_perm(err, "4.3.0", "missing '}' in \"%.*s\"", VIEW_ARG(text));
+        return false;
+    }
+    if (end < text.len) {
+        (void)err_perm(err, "4.3.0", "syntax error after '}' in \"%.*s\"",
+                       VIEW_ARG(text));
+        return false;
+    }
+    *inner_out = view_trim(view_of(text.ptr + 1, text.len - 2));
+    return true;
+}

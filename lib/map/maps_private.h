@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MAP_MAPS_PRIVATE_H
+#define MAP_MAPS_PRIVATE_H
+
+#include "map/map.h"
+
+/* maps_find(); PARTIAL: KEY is a part of what is looked up, leave pattern tables out.
+ */
+enum map_result maps_find_some(struct maps *maps, struct view key, bool partial,
+                               struct str *value_out, const struct map **matched_out,
+                               struct err *err);
+const struct conf *maps_conf(const struct maps *maps);
+
+#endif
