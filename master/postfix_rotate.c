@@ -41,6 +41,16 @@ static int compress(const struct control *control, char *file)
     return status != 0;
 }
 
+/* The format is the administrator's, as strftime(3) has it. */
+static bool format_time(const char *format, const struct tm *tm, char *text,
+                        size_t size)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    return strftime(text, size, format, tm) > 0;
+#pragma GCC diagnostic pop
+}
+
 int rotate_log(const struct control *control)
 {
     const char *file = conf_str(control->conf, P_maillog_file);
@@ -54,8 +64,8 @@ int rotate_log(const struct control *control)
     struct tm tm;
     time_t now = time(NULL);
     (void)localtime_r(&now, &tm);
-    const char *format = conf_str(control->conf, P_maillog_file_rotate_suffix);
-    if (strftime(suffix, sizeof(suffix), format, &tm) == 0) {
+    if (!format_time(conf_str(control->conf, P_maillog_file_rotate_suffix), &tm, suffix,
+                     sizeof(suffix))) {
         script_fatal("maillog_file_rotate_suffix is empty or too long");
     }
     char *target = xasprintf("%s.%s", file, suffix);
