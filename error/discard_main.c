@@ -42,7 +42,8 @@ static void discard_session(struct service_context *context, struct stream *clie
 {
     struct arena arena = {0};
     struct deliver_request request;
-    while (deliver_receive_request(client, &arena, &request)) {
+    while (service_await(context, client) &&
+           deliver_receive_request(client, &arena, &request)) {
         discard_all(context, client, &request, &arena);
         arena_clear(&arena);
     }

@@ -37,7 +37,8 @@ static void error_session(struct service_context *context, struct stream *client
 {
     struct arena arena = {0};
     struct deliver_request request;
-    while (deliver_receive_request(client, &arena, &request)) {
+    while (service_await(context, client) &&
+           deliver_receive_request(client, &arena, &request)) {
         refuse_all(context, client, &request, &arena);
         arena_clear(&arena);
     }

@@ -95,7 +95,7 @@ static void qmgr_session(struct service_context *context, struct stream *client)
     uint8_t kind = 0;
     struct frame_reader reader;
     stream_set_timeout(client, CLOCK_NEVER);
-    while (frame_receive(client, &kind, &reader)) {
+    while (service_await(context, client) && frame_receive(client, &kind, &reader)) {
         /* A wake-up from master has no text. */
         struct view text = reader.rest.len > 0 ? frame_get_view(&reader) : VIEW("");
         if (!frame_reader_ok(&reader)) {

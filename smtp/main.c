@@ -152,7 +152,8 @@ static void smtp_session(struct service_context *context, struct stream *client)
     struct arena arena = {0};
     struct deliver_request request;
     stream_set_timeout(client, CLOCK_NEVER);
-    while (!context->stopping && deliver_receive_request(client, &arena, &request)) {
+    while (service_await(context, client) &&
+           deliver_receive_request(client, &arena, &request)) {
         struct deliver_reply reply;
         deliver(context->state, &request, &arena, &reply);
         if (!deliver_send_reply(client, &reply)) {
