@@ -25,11 +25,12 @@ enum service_kind {
 /* What a running worker knows; handed to every hook. */
 struct service_context {
     const struct conf *conf;
-    const char *name; /* service name of master.cf (-n): "smtp", "submission" */
-    const char *type; /* "inet", "unix", "pass" */
-    bool privileged;  /* started by root: may switch users if .keep_root */
-    void *state;      /* the program's own, from .open or .ready */
-    bool stopping;    /* no new work, please: reload, max_use, shutdown */
+    const char *name;       /* service name of master.cf (-n): "smtp", "submission" */
+    const char *type;       /* "inet", "unix", "pass" */
+    char *const *arguments; /* of master.cf, behind program and options (pipe) */
+    bool privileged;        /* started by root: may switch users if .keep_root */
+    void *state;            /* the program's own, from .open or .ready */
+    bool stopping;          /* no new work, please: reload, max_use, shutdown */
 };
 
 struct service {
@@ -54,8 +55,14 @@ struct service {
     int client_limit;
 };
 
+/* Run it; the value is main's.  "-S": .session on standard input and output, without
+ * master (sendmail -bs, tests, debugging). */
 int service_main(const struct service *service, int argc, char **argv);
 
-/* -S: .session on standard input and output, without master (tests, debugging). */
+/* Between the requests of a kept connection: true when the next one has begun to
+ * arrive, false when the client has left or this process should end (reload, shutdown,
+ * death of master). A session that does not call it stays until its client leaves.
+ * Waits. */
+bool service_await(struct service_context *context, struct stream *client);
 
 #endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* The state of a running worker, shared by the files of the skeleton. */
+#ifndef SERVICE_WORKER_H
+#define SERVICE_WORKER_H
+
+#include "service/channel.h"
+#include "service/service.h"
+#include "service/worker_arguments.h"
+
+struct worker {
+    struct service_context context; /* first: hooks are given its address */
+    const struct service *service;
+    struct worker_arguments arguments;
+    struct conf *conf;
+    struct channel channel;
+    int listeners[MASTER_LISTENERS_MAX];
+    int listener_count;
+    unsigned client_limit; /* clients at once */
+    uint64_t sessions_max; /* retire after so many; UINT64_MAX: never */
+    uint64_t sessions;     /* that have ended */
+    int64_t max_idle;      /* leave after this time without clients; CLOCK_NEVER */
+    unsigned reported_state;
+    bool reported_served;
+};
+
+/* The worker of CONTEXT, which the skeleton made. */
+static inline struct worker *worker_of(struct service_context *context)
+{
+    return (struct worker *)(void *)context;
+}
+
+/* Say STATE to master if it is news. */
+void worker_report(struct worker *worker, enum worker_state state, unsigned clients);
+/* Should no further client be taken because tables changed or enough were served? */
+bool worker_used_up(struct worker *worker);
+void worker_close_listeners(struct worker *worker);
+/* Accept from LISTENER without waiting: a connected descriptor, or -1 when there is
+ * none (left).  FIFOs give one end of a socket pair with what was written to the FIFO.
+ */
+int worker_accept(const struct worker *worker, int listener);
+/* A service of type "pass" gets its client through the connection CONNECTION, which is
+ * closed; -1 on trouble.  Waits. */
+int worker_receive_client(int connection);
+
+/* The ways to serve; each returns when the process should end. */
+void worker_run_concurrent(struct worker *worker);
+void worker_run_exclusive(struct worker *worker);
+void worker_run_datagram(struct worker *worker);
+void worker_run_stand_alone(struct worker *worker);
+
+/* service_await() for each way. */
+bool worker_await_concurrent(struct worker *worker, struct stream *client);
+bool worker_await_exclusive(struct worker *worker, struct stream *client);
+
+#endif
