@@ -50,11 +50,15 @@ int conf_int(const struct conf *conf, enum param param);
 int64_t conf_long(const struct conf *conf, enum param param);
 bool conf_bool(const struct conf *conf, enum param param);
 int64_t conf_time(const struct conf *conf, enum param param);
+/* Ask for every value that all programs share (readers "*"), so that a mistake in one
+ * ends a command or a worker at its start.  The command and worker skeletons call it.
+ */
+void conf_check_shared(const struct conf *conf);
 
-/* "<transport>_destination_concurrency_limit" and kin: SUFFIX starts with '_'; DEFAULT_PARAM
- * is the row that holds when main.cf does not name it. */
-int conf_transport_int(const struct conf *conf, const char *transport, const char *suffix,
-                       enum param default_param);
+/* "<transport>_destination_concurrency_limit" and kin: SUFFIX starts with '_';
+ * DEFAULT_PARAM is the row that holds when main.cf does not name it. */
+int conf_transport_int(const struct conf *conf, const char *transport,
+                       const char *suffix, enum param default_param);
 int64_t conf_transport_time(const struct conf *conf, const char *transport,
                             const char *suffix, enum param default_param);
 const char *conf_transport_str(const struct conf *conf, const char *transport,
@@ -68,15 +72,15 @@ bool conf_is_set(const struct conf *conf, const char *name);
 /* Expand $name, ${name?x:y}, $$ ... in TEXT with CONF's values. */
 NODISCARD enum outcome conf_expand(const struct conf *conf, const char *text,
                                    struct str *out, struct err *err);
-/* The same with the caller's own names; LOOKUP returns NULL for unknown ones (which expand
- * to nothing). */
-NODISCARD enum outcome conf_expand_with(const char *text,
-                                        const char *(*lookup)(void *context,
-                                                              const char *name),
-                                        void *context, struct str *out, struct err *err);
+/* The same with the caller's own names; LOOKUP returns NULL for unknown ones (which
+ * expand to nothing). */
+NODISCARD enum outcome
+conf_expand_with(const char *text,
+                 const char *(*lookup)(void *context, const char *name), void *context,
+                 struct str *out, struct err *err);
 
-/* Check every value (type, range, expansion); calls REPORT with file, line and text for each
- * mistake.  True when there is none. */
+/* Check every value (type, range, expansion); calls REPORT with file, line and text for
+ * each mistake.  True when there is none. */
 bool conf_validate(const struct conf *conf,
                    void (*report)(void *context, const char *file, int line,
                                   const char *text),
@@ -88,7 +92,8 @@ const char *conf_directory(const struct conf *conf);
 /* Split a list value at commas and white space, with { } kept together (its braces are
  * kept).  Returns false at the end. */
 bool conf_list_next(struct view *rest, struct view *item_out);
-/* "3d", "100s", "5m": microseconds; a bare number is in DEFAULT_UNIT ('s', 'm', 'h', 'd', 'w'). */
+/* "3d", "100s", "5m": microseconds; a bare number is in DEFAULT_UNIT ('s', 'm', 'h',
+ * 'd', 'w'). */
 bool conf_parse_time(struct view text, char default_unit, int64_t *out);
 
 #endif

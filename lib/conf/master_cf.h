@@ -8,26 +8,32 @@
 #include "base/err.h"
 #include "base/view.h"
 
-enum service_type { SERVICE_INET, SERVICE_UNIX, SERVICE_FIFO, SERVICE_PASS, SERVICE_UNIX_DGRAM };
+enum service_type {
+    SERVICE_INET,
+    SERVICE_UNIX,
+    SERVICE_FIFO,
+    SERVICE_PASS,
+    SERVICE_UNIX_DGRAM
+};
 
 struct master_option { /* -o name=value, value not expanded */
     char *name, *value;
 };
 
 struct master_entry {
-    char *name;           /* first field: "smtp", "127.0.0.1:25", "pickup" */
+    char *name; /* first field: "smtp", "127.0.0.1:25", "pickup" */
     enum service_type type;
-    bool private_socket;  /* third field, default y */
-    bool unprivileged;    /* fourth, default y */
-    bool chroot;          /* fifth, default n */
-    int wakeup;           /* sixth, seconds; 0: none */
-    bool wakeup_if_used;  /* "1000?" */
-    int max_processes;    /* seventh; -1: default_process_limit; 0: no limit */
-    char *program;        /* eighth: file name in daemon_directory */
-    char **arguments;     /* what follows, -o options removed; NULL-terminated */
+    bool private_socket; /* third field, default y */
+    bool unprivileged;   /* fourth, default y */
+    bool chroot;         /* fifth, default n */
+    int wakeup;          /* sixth, seconds; 0: none */
+    bool wakeup_if_used; /* "1000?" */
+    int max_processes;   /* seventh; -1: default_process_limit; 0: no limit */
+    char *program;       /* eighth: file name in daemon_directory */
+    char **arguments;    /* what follows, -o options removed; NULL-terminated */
     struct master_option *options;
     int option_count;
-    int line;             /* of the file, for messages */
+    int line; /* of the file, for messages */
 };
 
 struct master_cf {
@@ -38,8 +44,8 @@ struct master_cf {
 /* Errors read as Postfix writes them: "file F: line N: bad field count". */
 NODISCARD enum outcome master_cf_parse(struct view text, const char *file,
                                        struct master_cf *out, struct err *err);
-NODISCARD enum outcome master_cf_read(const char *config_directory, struct master_cf *out,
-                                      struct err *err);
+NODISCARD enum outcome master_cf_read(const char *config_directory,
+                                      struct master_cf *out, struct err *err);
 void master_cf_done(struct master_cf *cf);
 const char *service_type_name(enum service_type type);
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All mistakes of a configuration at once, with their lines.  Looks at what is set:
+ * defaults are right unless something that is set breaks them, and then that is the
+ * mistake to report.
+ */
+#include "conf/conf_private.h"
+#include "conf/expand.h"
+
+struct validation {
+    void (*report)(void *context, const char *file, int line, const char *text);
+    void *context;
+    const struct conf *conf;
+    const struct conf_setting *setting;
+    int mistakes;
+};
+
+static void report_mistake(void *context, const char *text)
+{
+    struct validation *v = context;
+    v->mistakes++;
+    if (v->report != NULL) {
+        v->report(v->context, v->conf->file, v->setting->line, text);
+    }
+}
+
+/* What NAME's value has to be: a row, the row behind a family, or any text. */
+static const struct param_row *find_row(struct view name)
+{
+    static const struct param_row any = {.type = PARAM_STR, .value = ""};
+    enum param param;
+    if (param_find(name, &param)) {
+        return param_row(param);
+    }
+    const struct param_family *family = param_family_of(name);
+    return family != NULL ? param_row(family->param) : &any;
+}
+
+static void check_setting(struct validation *v)
+{
+    STR_AUTO struct str mistake = {0};
+    struct conf_value value;
+    struct conf_report report = {report_mistake, v};
+    struct view name = view_cstr(v->setting->name);
+    const struct param_row *row = find_row(name);
+    int before = v->mistakes;
+    bool good = conf_evaluate(v->conf, row, v->setting->name, v->setting->value,
+                              &report, &value, &mistake);
+    /* The language's own message says more than "processing error". */
+    if (!good && v->mistakes == before) {
+        report_mistake(v, str_ptr(&mistake));
+    }
+    uint64_t level;
+    if (good && view_equal_cstr(name, "compatibility_level") &&
+        !expand_parse_level(view_cstr(value.text), &level)) {
+        str_printf(&mistake, "malformed compatibility level syntax: \"%s\"",
+                   value.text);
+        report_mistake(v, str_ptr(&mistake));
+    }
+}
+
+bool conf_validate(const struct conf *conf,
+                   void (*report)(void *context, const char *file, int line,
+                                  const char *text),
+                   void *context)
+{
+    struct validation v = {.report = report, .context = context, .conf = conf};
+    size_t cursor = 0;
+    while ((v.setting = conf_next_setting(conf, &cursor)) != NULL) {
+        check_setting(&v);
+    }
+    return v.mistakes == 0;
+}
