@@ -15,10 +15,10 @@ enum { FIFO_CHUNK = 4096, PASS_TIMEOUT = 10 * CLOCK_SECOND };
 /* Clients may leave, and other processes may be faster, between poll and accept. */
 static bool is_ordinary(int error)
 {
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR ||
-           error == ECONNABORTED || error == EPROTO || error == ENETDOWN ||
-           error == EHOSTDOWN || error == EHOSTUNREACH || error == ENETUNREACH ||
-           error == ENONET || error == ENOPROTOOPT;
+    return error == EAGAIN || error == EINTR || error == ECONNABORTED ||
+           error == EPROTO || error == ENETDOWN || error == EHOSTDOWN ||
+           error == EHOSTUNREACH || error == ENETUNREACH || error == ENONET ||
+           error == ENOPROTOOPT;
 }
 
 /* What is written to a FIFO becomes a connection that ends after it. */
