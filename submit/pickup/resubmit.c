@@ -145,7 +145,7 @@ void resubmit(const struct pickup *pickup, struct drop_file *file,
         submit_begin(pickup->cleanup, submit_flags(pickup, file), &err);
     if (submit == NULL) {
         *result_out = (struct submit_result){.status = SUBMIT_LOST, .dsn = "4.3.0"};
-        (void)snprintf(result_out->text, sizeof(result_out->text), "%s", err.text);
+        (void)snprintf(result_out->text, sizeof(result_out->text), "%.390s", err.text);
         return;
     }
     log_message(submit, file);
