@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "rpc/deliver_agent.h"
 #include "service/service.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 
 static void discard_all(struct service_context *context, struct stream *client,

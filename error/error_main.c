@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "rpc/deliver_agent.h"
 #include "service/service.h"
+#include "sys/clock.h"
 
 static void refuse_all(struct service_context *context, struct stream *client,
                        const struct deliver_request *request, struct arena *arena)

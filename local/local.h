@@ -18,6 +18,7 @@
 #include "rpc/deliver_agent.h"
 #include "rpc/submit.h"
 #include "service/service.h"
+#include "sys/clock.h"
 
 /* Opened once per process. */
 struct local {

@@ -55,7 +55,9 @@ static bool read_file(struct qmgr *qmgr, struct message *message)
     /* A writer, or a delivery agent that outlived the previous queue manager. */
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (!message->had_logs) {
-            (void)queue_move(qmgr->dirs, QUEUE_ACTIVE, QUEUE_INCOMING, message->id);
+            if (!queue_move(qmgr->dirs, QUEUE_ACTIVE, QUEUE_INCOMING, message->id)) {
+                log_warning("rename active/%s to incoming: %m", message->id);
+            }
             qmgr->scan_incoming = true;
         } else {
             qmgr->scan_active = true;

@@ -15,6 +15,7 @@
 #include "net/stream.h"
 #include "rpc/deliver.h"
 #include "rpc/deliver_agent.h"
+#include "sys/clock.h"
 
 struct smtp {
     const struct conf *conf;
