@@ -78,7 +78,7 @@ struct session {
     unsigned features;
     int64_t size_limit; /* of SIZE; 0: none */
     bool broken;        /* the connection is of no use any more */
-    char relay[256];    /* "host[addr]:port" */
+    char relay[272];    /* "host[addr]:port" */
     char peer[256];     /* "host[addr]" */
 };
 
