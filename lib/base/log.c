@@ -23,10 +23,15 @@ static struct {
     bool to_stderr;
     int verbose;
     unsigned fatal_delay;
+    int fatal_status;
     uint64_t (*number)(void);
     void (*hook)(enum log_level level, const char *text, void *context);
     void *hook_context;
-} sink = {.program = "postfix", .fd = -1, .facility = -1, .to_stderr = true};
+} sink = {.program = "postfix",
+          .fd = -1,
+          .facility = -1,
+          .to_stderr = true,
+          .fatal_status = 1};
 
 static const char *const severity_words[] = {
     "", "warning: ", "error: ", "fatal: ", "panic: "};
@@ -86,6 +91,11 @@ void log_set_hook(void (*hook)(enum log_level level, const char *text, void *con
 void log_set_fatal_delay(unsigned seconds)
 {
     sink.fatal_delay = seconds;
+}
+
+void log_set_fatal_status(int status)
+{
+    sink.fatal_status = status;
 }
 
 bool log_set_syslog(const char *facility)
@@ -237,7 +247,7 @@ void log_fatal(const char *format, ...)
     va_start(args, format);
     emit(LOG_LEVEL_FATAL, format, args);
     va_end(args);
-    leave(1);
+    leave(sink.fatal_status);
 }
 
 void log_fatal_status(int status, const char *format, ...)

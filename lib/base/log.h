@@ -62,6 +62,8 @@ NORETURN void log_fatal_status(int status, const char *format, ...) PRINTF_LIKE(
 /* Log "panic: ..." and abort. */
 NORETURN void log_panic(const char *format, ...) PRINTF_LIKE(1, 2);
 void log_set_fatal_delay(unsigned seconds);
+/* What log_fatal() exits with from now on (postqueue: 69); the default is 1. */
+void log_set_fatal_status(int status);
 
 /* "hint: ..." on standard error if that is a terminal; nothing in the log. */
 void log_hint(const char *format, ...) PRINTF_LIKE(1, 2);
