@@ -38,6 +38,18 @@ static const char *const QUEUES[QUEUE_NAMES_MAX] = {
     QUEUE_MAILDROP, QUEUE_INCOMING,  QUEUE_ACTIVE,     QUEUE_DEFERRED,  QUEUE_HOLD,
     QUEUE_CORRUPT,  QUEUE_DEFER_LOG, QUEUE_BOUNCE_LOG, QUEUE_TRACE_LOG, "flush"};
 
+bool queue_holds_messages(const char *queue)
+{
+    static const char *const MESSAGES[] = {QUEUE_MAILDROP, QUEUE_INCOMING, QUEUE_ACTIVE,
+                                           QUEUE_DEFERRED, QUEUE_HOLD};
+    for (size_t i = 0; i < ARRAY_SIZE(MESSAGES); i++) {
+        if (strcmp(queue, MESSAGES[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct queue_dirs *queue_dirs_new(const struct conf *conf)
 {
     struct queue_dirs *dirs = xcalloc(1, sizeof(*dirs));
@@ -68,6 +80,11 @@ static bool is_hashed(const struct queue_dirs *dirs, const char *queue)
         }
     }
     return false;
+}
+
+int queue_hash_depth(const struct queue_dirs *dirs, const char *queue)
+{
+    return is_hashed(dirs, queue) ? dirs->depth : 0;
 }
 
 /* Subdirectories "A/B/" of ID, as the hashing rules want them. */

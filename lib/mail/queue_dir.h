@@ -31,21 +31,31 @@ enum { QUEUE_ID_MAX = 32 };
 #define QUEUE_BOUNCE_LOG "bounce"
 #define QUEUE_TRACE_LOG "trace"
 
+/* maildrop, incoming, active, deferred, hold: not logs, not corrupt. */
+bool queue_holds_messages(const char *queue);
+
 struct queue_dirs; /* the hashing rules */
 struct queue_dirs *queue_dirs_new(const struct conf *conf);
 void queue_dirs_free(struct queue_dirs **dirs);
 
 /* Could TEXT be a queue ID (either form)?  The only names ever used as paths. */
 bool queue_id_valid(struct view text);
+/* Does TEXT look like one, whatever its length?  What fails here deserves a complaint; what fails
+ * queue_id_valid() alone is simply not there. */
+bool queue_id_plausible(struct view text);
 /* Short: 5 hex digits of microseconds and the inode; long: as enable_long_queue_ids. */
 void queue_id_make(bool long_form, int64_t wall_time, uint64_t inode,
                    char id[QUEUE_ID_MAX]);
 /* The inode that ID names; false when it is of neither form. */
 bool queue_id_inode(const char *id, uint64_t *inode_out);
 bool queue_id_is_long(const char *id);
+/* ID with its inode replaced; ID must be of one of the forms. */
+void queue_id_with_inode(const char *id, uint64_t inode, char id_out[QUEUE_ID_MAX]);
 /* What ID is hashed by: itself, or the microseconds of a long ID in hexadecimal. */
 void queue_id_hash_text(const char *id, char text[QUEUE_ID_MAX]);
 
+/* Levels of hash directories that QUEUE should have. */
+int queue_hash_depth(const struct queue_dirs *dirs, const char *queue);
 /* "deferred/6/6F5E0123"; ID must be valid. */
 void queue_path(const struct queue_dirs *dirs, const char *queue, const char *id,
                 struct str *path_out);

@@ -406,3 +406,15 @@ bool queue_file_set_state(int fd, unsigned state)
     qf_store32(word, qf_state_word(state));
     return file_pwrite_all(fd, word, sizeof(word), QF_AT_STATE);
 }
+
+bool queue_file_get_state(int fd, unsigned *state_out)
+{
+    unsigned char bytes[QF_HEADER_SIZE];
+    if (file_pread_all(fd, bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes) ||
+        memcmp(bytes, QF_MAGIC, QF_MAGIC_SIZE) != 0) {
+        return false;
+    }
+    uint32_t word = qf_load32(bytes + QF_AT_STATE);
+    *state_out = word & 0xffffU;
+    return word == qf_state_word(word);
+}

@@ -98,6 +98,8 @@ NODISCARD enum outcome queue_file_verify_content(int fd,
 /* One byte, in place, not synced. */
 NODISCARD bool queue_file_mark_done(int fd, int64_t state_offset);
 NODISCARD bool queue_file_set_state(int fd, unsigned state);
+/* The state word alone; false when FD is no complete queue file. */
+NODISCARD bool queue_file_get_state(int fd, unsigned *state_out);
 
 /* --- writing ------------------------------------------------------------ */
 

@@ -23,6 +23,16 @@ static const char SEPARATOR = 'z';
 /* No vowels: IDs must not spell words. */
 static const char ALPHABET[] = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";
 
+bool queue_id_plausible(struct view text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!ascii_alnum(text.ptr[i]) && text.ptr[i] != '_') {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
 bool queue_id_valid(struct view text)
 {
     /* One character is a hash directory. */
@@ -134,6 +144,26 @@ bool queue_id_is_long(const char *id)
 {
     uint64_t microseconds, inode;
     return parse_long(view_cstr(id), &microseconds, &inode);
+}
+
+void queue_id_with_inode(const char *id, uint64_t inode, char id_out[QUEUE_ID_MAX])
+{
+    struct view text = view_cstr(id);
+    uint64_t microseconds, old_inode;
+    if (!parse_long(text, &microseconds, &old_inode)) {
+        CHECK(parse_short(text, &old_inode));
+        int n = snprintf(id_out, QUEUE_ID_MAX, "%.*s%llX", SHORT_MICROSECONDS_DIGITS,
+                         id, (unsigned long long)inode);
+        CHECK(n > 0 && n < QUEUE_ID_MAX);
+        return;
+    }
+    char digits[64];
+    size_t stem = view_last_index(text, SEPARATOR) + 1;
+    size_t len = encode(inode, INODE_BASE, 1, digits);
+    CHECK(stem + len < QUEUE_ID_MAX);
+    memcpy(id_out, id, stem);
+    memcpy(id_out + stem, digits, len);
+    id_out[stem + len] = '\0';
 }
 
 void queue_id_hash_text(const char *id, char text[QUEUE_ID_MAX])

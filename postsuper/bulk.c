@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * "ALL": each queue is walked once per pass, and no file is opened unless it must
+ * be marked.  Logs go in one walk of their own, not one by one.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "postsuper/postsuper.h"
+
+/* All that lies in a log directory, whoever it belonged to. */
+static void wipe_logs(const char *queue, const struct queue_dirs *dirs)
+{
+    struct queue_scan *scan = queue_scan_open(dirs, queue);
+    struct queue_entry entry;
+    STR_AUTO struct str path = {0};
+    while (queue_scan_next_entry(scan, &entry)) {
+        str_clear(&path);
+        str_printf(&path, "%s/%s", entry.directory, entry.name);
+        if (unlink(str_ptr(&path)) != 0 && errno != ENOENT) {
+            log_fatal("remove file %s: %m", str_ptr(&path));
+        }
+        if (log_verbose() > 0) {
+            log_info("removed file %s", str_ptr(&path));
+        }
+    }
+    queue_scan_close(&scan);
+}
+
+/* Were the logs of messages in QUEUE wiped before it was walked, or must they go one by
+ * one? Active messages get new ones at any time. */
+static bool needs_log_removal(const struct postsuper *postsuper, const char *queue)
+{
+    return strcmp(queue, QUEUE_ACTIVE) == 0 ||
+           !postsuper_has_queue(postsuper, QUEUE_DEFER_LOG) ||
+           !postsuper_has_queue(postsuper, QUEUE_BOUNCE_LOG);
+}
+
+static void handle_message(struct postsuper *postsuper,
+                           const bool actions[ACTION_COUNT], const char *queue,
+                           const char *id)
+{
+    if (actions[ACTION_DELETE]) {
+        if (message_act(postsuper, ACTION_DELETE, queue, id) &&
+            needs_log_removal(postsuper, queue)) {
+            message_remove_logs(postsuper, id);
+        }
+        return;
+    }
+    if (actions[ACTION_REQUEUE] && message_applies(ACTION_REQUEUE, queue)) {
+        if (message_act(postsuper, ACTION_REQUEUE, queue, id)) {
+            message_remove_logs(postsuper, id);
+        }
+        return;
+    }
+    if (actions[ACTION_EXPIRE]) {
+        (void)message_act(postsuper, ACTION_EXPIRE, queue, id);
+    }
+    if (actions[ACTION_HOLD]) {
+        (void)message_act(postsuper, ACTION_HOLD, queue, id);
+    }
+    if (actions[ACTION_RELEASE]) {
+        (void)message_act(postsuper, ACTION_RELEASE, queue, id);
+    }
+}
+
+static bool applies_somehow(const bool actions[ACTION_COUNT], const char *queue)
+{
+    for (int action = 0; action < ACTION_COUNT; action++) {
+        if (actions[action] && message_applies((enum action)action, queue)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void handle_queue(struct postsuper *postsuper, const bool actions[ACTION_COUNT],
+                         const char *queue)
+{
+    char id[QUEUE_ID_MAX];
+    if (!applies_somehow(actions, queue)) {
+        return;
+    }
+    struct queue_scan *scan = queue_scan_open(postsuper->dirs, queue);
+    while (queue_scan_next(scan, id)) {
+        handle_message(postsuper, actions, queue, id);
+    }
+    queue_scan_close(&scan);
+}
+
+static void handle_all(struct postsuper *postsuper, const bool actions[ACTION_COUNT])
+{
+    for (size_t i = 0; postsuper->queues[i] != NULL; i++) {
+        const char *queue = postsuper->queues[i];
+        if (log_verbose() > 0) {
+            log_info("queue: %s", queue);
+        }
+        if (queue_holds_messages(queue)) {
+            handle_queue(postsuper, actions, queue);
+        } else if (actions[ACTION_DELETE] && strcmp(queue, "flush") != 0) {
+            wipe_logs(queue, postsuper->dirs);
+        }
+    }
+}
+
+void bulk_handle(struct postsuper *postsuper, const bool actions[ACTION_COUNT])
+{
+    handle_all(postsuper, actions);
+    if (actions[ACTION_DELETE]) {
+        handle_all(postsuper, actions); /* what changed queues behind our back */
+    }
+}
