@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* smtpload.c - idle connections and STARTTLS handshakes.
  *
- *   smtpload -p PORT -n N -i [-t]     open N connections (EHLO; -t: STARTTLS, EHLO), print
- *                                     "ready SECONDS", hold until stdin ends
- *   smtpload -p PORT -n N -c C [-t] [-r]  N full sessions (EHLO [STARTTLS EHLO] QUIT) by C
- *                                     threads; -r: resume TLS sessions. Prints sessions/s
+ *   smtpload -p PORT -n N -i [-t]     open N connections (EHLO; -t: STARTTLS, EHLO),
+ * print "ready SECONDS", hold until stdin ends smtpload -p PORT -n N -c C [-t] [-r]  N
+ * full sessions (EHLO [STARTTLS EHLO] QUIT) by C threads; -r: resume TLS sessions.
+ * Prints sessions/s
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -20,7 +20,10 @@
 static int port = 25, total = 1, conc = 1, tls, idle, resume, done;
 static SSL_CTX *ctx;
 
-struct conn { int fd; SSL *ssl; };
+struct conn {
+    int fd;
+    SSL *ssl;
+};
 
 static double now(void)
 {
@@ -35,7 +38,8 @@ static void reply(struct conn *c, const char *want)
     int n = 0, k;
 
     for (;;) {
-        k = c->ssl ? SSL_read(c->ssl, buf + n, sizeof buf - 1 - n) : read(c->fd, buf + n, sizeof buf - 1 - n);
+        k = c->ssl ? SSL_read(c->ssl, buf + n, sizeof buf - 1 - n)
+                   : read(c->fd, buf + n, sizeof buf - 1 - n);
         if (k <= 0) {
             fprintf(stderr, "connection lost\n");
             exit(1);
@@ -69,13 +73,15 @@ static void cmd(struct conn *c, const char *s, const char *want)
 
 static void hello(struct conn *c, SSL_SESSION **sess)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct linger l = {1, 0};
 
     c->ssl = 0;
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
-    if (connect(c->fd, (struct sockaddr *) &a, sizeof a)) {
+    if (connect(c->fd, (struct sockaddr *)&a, sizeof a)) {
         perror("connect");
         exit(1);
     }
@@ -106,7 +112,7 @@ static void *worker(void *arg)
     struct conn c;
     SSL_SESSION *sess = 0;
 
-    (void) arg;
+    (void)arg;
     while (__atomic_fetch_add(&done, 1, __ATOMIC_RELAXED) < total) {
         hello(&c, &sess);
         cmd(&c, "QUIT\r\n", "221");
@@ -125,13 +131,26 @@ int main(int argc, char **argv)
 
     while ((o = getopt(argc, argv, "p:n:c:tir")) > 0)
         switch (o) {
-        case 'p': port = atoi(optarg); break;
-        case 'n': total = atoi(optarg); break;
-        case 'c': conc = atoi(optarg); break;
-        case 't': tls = 1; break;
-        case 'i': idle = 1; break;
-        case 'r': resume = 1; break;
-        default: return 2;
+        case 'p':
+            port = (int)strtol(optarg, NULL, 10);
+            break;
+        case 'n':
+            total = (int)strtol(optarg, NULL, 10);
+            break;
+        case 'c':
+            conc = (int)strtol(optarg, NULL, 10);
+            break;
+        case 't':
+            tls = 1;
+            break;
+        case 'i':
+            idle = 1;
+            break;
+        case 'r':
+            resume = 1;
+            break;
+        default:
+            return 2;
         }
     ctx = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT);
