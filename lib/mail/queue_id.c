@@ -150,20 +150,21 @@ void queue_id_with_inode(const char *id, uint64_t inode, char id_out[QUEUE_ID_MA
 {
     struct view text = view_cstr(id);
     uint64_t microseconds, old_inode;
-    if (!parse_long(text, &microseconds, &old_inode)) {
-        CHECK(parse_short(text, &old_inode));
-        int n = snprintf(id_out, QUEUE_ID_MAX, "%.*s%llX", SHORT_MICROSECONDS_DIGITS,
-                         id, (unsigned long long)inode);
-        CHECK(n > 0 && n < QUEUE_ID_MAX);
-        return;
+    char made[QUEUE_ID_MAX + 64]; /* ID and ID_OUT may be the same */
+    bool is_long = parse_long(text, &microseconds, &old_inode);
+    CHECK(is_long || parse_short(text, &old_inode));
+    size_t len = is_long ? view_last_index(text, SEPARATOR) + 1
+                         : (size_t)SHORT_MICROSECONDS_DIGITS;
+    memcpy(made, id, len);
+    if (is_long) {
+        len += encode(inode, INODE_BASE, 1, made + len);
+        made[len] = '\0';
+    } else {
+        (void)snprintf(made + len, sizeof(made) - len, "%llX",
+                       (unsigned long long)inode);
     }
-    char digits[64];
-    size_t stem = view_last_index(text, SEPARATOR) + 1;
-    size_t len = encode(inode, INODE_BASE, 1, digits);
-    CHECK(stem + len < QUEUE_ID_MAX);
-    memcpy(id_out, id, stem);
-    memcpy(id_out + stem, digits, len);
-    id_out[stem + len] = '\0';
+    CHECK(queue_id_valid(view_cstr(made)));
+    memcpy(id_out, made, strlen(made) + 1);
 }
 
 void queue_id_hash_text(const char *id, char text[QUEUE_ID_MAX])
