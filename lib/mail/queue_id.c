@@ -67,7 +67,8 @@ static bool decode(struct view text, unsigned base, uint64_t *out)
     uint64_t value = 0;
     for (size_t i = 0; i < text.len; i++) {
         const char *digit = memchr(ALPHABET, text.ptr[i], base);
-        if (digit == NULL || value > (UINT64_MAX - base) / base) {
+        if (digit == NULL ||
+            value > (UINT64_MAX - (uint64_t)(digit - ALPHABET)) / base) {
             return false;
         }
         value = value * base + (uint64_t)(digit - ALPHABET);
