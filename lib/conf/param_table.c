@@ -128,6 +128,7 @@ const struct param_family *param_families(size_t *count_out)
         {"_recipient_refill_delay", P_default_recipient_refill_delay},
         {"_recipient_refill_limit", P_default_recipient_refill_limit},
         {"_time_limit", P_command_time_limit},
+        {"_transport_concurrency_limit", P_default_transport_concurrency_limit},
         {"_transport_rate_delay", P_default_transport_rate_delay},
     };
     *count_out = ARRAY_SIZE(families);
