@@ -18,10 +18,11 @@ struct address_parts {
     bool has_domain;
 };
 struct address_parts address_split(struct view internal);
-/* local "user+ext" at the first of DELIMITERS that is not at position 0; MAILER-DAEMON, postmaster,
- * double-bounce and owner-x/x-request are never split at '-'.  False: no extension. */
-bool address_split_extension(struct view local, const char *delimiters, struct view *user_out,
-                             struct view *extension_out);
+/* local "user+ext" at the first of DELIMITERS that is not at position 0; MAILER-DAEMON,
+ * postmaster, double-bounce and owner-x/x-request are never split at '-'.  False: no
+ * extension. */
+bool address_split_extension(struct view local, const char *delimiters,
+                             struct view *user_out, struct view *extension_out);
 
 /* Internal form -> external: quotes the local part when needed. */
 void address_quote(struct view internal, struct str *external_out);
@@ -29,8 +30,9 @@ void address_quote(struct view internal, struct str *external_out);
 bool address_unquote(struct view external, struct str *internal_out);
 
 /*
- * The path argument of MAIL FROM and RCPT TO: "<...>" or, unless STRICT, bare.  *REST_OUT is what
- * follows (ESMTP parameters).  False: malformed ("Bad ... address syntax").
+ * The path argument of MAIL FROM and RCPT TO: "<...>" or, unless STRICT, bare.
+ * *REST_OUT is what follows (ESMTP parameters).  False: malformed ("Bad ... address
+ * syntax").
  */
 bool address_parse_path(struct view text, bool strict, struct str *internal_out,
                         struct view *rest_out);
@@ -41,8 +43,8 @@ struct address_token {
     bool is_address;
     struct view address; /* internal form, in the arena */
 };
-/* Parse HEADER_VALUE into tokens of text and addresses, in order, so that addresses can be rewritten and
- * the rest reproduced. */
+/* Parse HEADER_VALUE into tokens of text and addresses, in order, so that addresses can
+ * be rewritten and the rest reproduced. */
 size_t address_list_parse(struct arena *arena, struct view header_value,
                           struct address_token **tokens_out);
 

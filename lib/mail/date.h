@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dates in mail: RFC 5322, ctime (mbox, mailq) and the stamp of generated Message-Ids. */
+/* Dates in mail: RFC 5322, ctime (mbox, mailq) and the stamp of generated Message-Ids.
+ */
 #ifndef MAIL_DATE_H
 #define MAIL_DATE_H
 

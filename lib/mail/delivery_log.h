@@ -20,22 +20,25 @@ struct delivery_record {
     uint8_t dsn_notify;
     int64_t state_offset; /* identifies the recipient in the queue file */
     struct view dsn;      /* "4.4.1" */
-    struct view action;   /* "failed", "delayed", "delivered", "relayed", "expanded", "expired" */
-    struct view reason;   /* text for people and for Diagnostic-Code */
-    struct view mta;      /* remote host for Remote-MTA; empty: none */
+    struct view
+        action; /* "failed", "delayed", "delivered", "relayed", "expanded", "expired" */
+    struct view reason;          /* text for people and for Diagnostic-Code */
+    struct view mta;             /* remote host for Remote-MTA; empty: none */
     struct view diagnostic_type; /* "smtp" or "X-Postfix" */
-    struct view diagnostic; /* what the peer said; empty: reason */
+    struct view diagnostic;      /* what the peer said; empty: reason */
 };
 
-NODISCARD enum outcome delivery_log_append(const struct queue_dirs *dirs, const char *log,
-                                           const char *id,
+NODISCARD enum outcome delivery_log_append(const struct queue_dirs *dirs,
+                                           const char *log, const char *id,
                                            const struct delivery_record *records,
                                            size_t count, struct err *err);
-/* Records in ARENA, in the order they were first recorded; a missing file gives none. */
+/* Records in ARENA, in the order they were first recorded; a missing file gives none.
+ */
 NODISCARD enum outcome delivery_log_read(const struct queue_dirs *dirs, const char *log,
                                          const char *id, struct arena *arena,
                                          struct delivery_record **records_out,
                                          size_t *count_out, struct err *err);
-bool delivery_log_remove(const struct queue_dirs *dirs, const char *log, const char *id);
+bool delivery_log_remove(const struct queue_dirs *dirs, const char *log,
+                         const char *id);
 
 #endif

@@ -9,15 +9,16 @@
 
 /* Points in a delivery, microseconds since 1970 (clock_wall); 0: did not happen. */
 struct delivery_times {
-    int64_t arrival;    /* message arrived */
-    int64_t active;     /* queue manager took it up */
-    int64_t handed;     /* agent got the request */
-    int64_t connected;  /* connection set up (smtp) */
+    int64_t arrival;   /* message arrived */
+    int64_t active;    /* queue manager took it up */
+    int64_t handed;    /* agent got the request */
+    int64_t connected; /* connection set up (smtp) */
     int64_t done;
 };
 
-/* "ID: to=<a>, orig_to=<b>, relay=r, delay=1.2, delays=0.1/0/1/0.1, dsn=2.0.0, status=sent (text)".
- * orig_to is left out when empty or equal to TO (case is ignored in the domain only as Postfix). */
+/* "ID: to=<a>, orig_to=<b>, relay=r, delay=1.2, delays=0.1/0/1/0.1, dsn=2.0.0,
+ * status=sent (text)". orig_to is left out when empty or equal to TO (case is ignored
+ * in the domain only as Postfix). */
 void delivery_status_log(const char *queue_id, struct view to, struct view original,
                          const char *relay, const struct delivery_times *times,
                          const char *dsn, const char *status, const char *text);

@@ -40,8 +40,8 @@ void queue_dirs_free(struct queue_dirs **dirs);
 
 /* Could TEXT be a queue ID (either form)?  The only names ever used as paths. */
 bool queue_id_valid(struct view text);
-/* Does TEXT look like one, whatever its length?  What fails here deserves a complaint; what fails
- * queue_id_valid() alone is simply not there. */
+/* Does TEXT look like one, whatever its length?  What fails here deserves a complaint;
+ * what fails queue_id_valid() alone is simply not there. */
 bool queue_id_plausible(struct view text);
 /* Short: 5 hex digits of microseconds and the inode; long: as enable_long_queue_ids. */
 void queue_id_make(bool long_form, int64_t wall_time, uint64_t inode,

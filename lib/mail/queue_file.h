@@ -19,12 +19,14 @@
 
 enum recipient_state {
     RECIPIENT_PENDING = 0,
-    RECIPIENT_DONE = 'D',    /* delivered, or bounced and recorded in the bounce log */
+    RECIPIENT_DONE = 'D', /* delivered, or bounced and recorded in the bounce log */
 };
 
 enum dsn_notify { /* RFC 3461 NOTIFY; 0: not given */
-    DSN_NOTIFY_NEVER = 1, DSN_NOTIFY_SUCCESS = 2, DSN_NOTIFY_FAILURE = 4,
-    DSN_NOTIFY_DELAY = 8
+                  DSN_NOTIFY_NEVER = 1,
+                  DSN_NOTIFY_SUCCESS = 2,
+                  DSN_NOTIFY_FAILURE = 4,
+                  DSN_NOTIFY_DELAY = 8
 };
 enum dsn_ret { DSN_RET_NONE = 0, DSN_RET_FULL, DSN_RET_HDRS };
 
@@ -41,11 +43,11 @@ enum queue_file_state { QUEUE_STATE_FORCE_EXPIRE = 1, QUEUE_STATE_WARNED = 2 };
 
 struct queue_recipient {
     struct view address;
-    struct view original;    /* as the client gave it; empty: unknown */
-    struct view dsn_orcpt;   /* "rfc822;user@host", decoded from xtext; empty: none */
+    struct view original;  /* as the client gave it; empty: unknown */
+    struct view dsn_orcpt; /* "rfc822;user@host", decoded from xtext; empty: none */
     uint8_t dsn_notify;
-    uint8_t state;           /* enum recipient_state */
-    int64_t state_offset;    /* file offset of the state byte; 0 while being written */
+    uint8_t state;        /* enum recipient_state */
+    int64_t state_offset; /* file offset of the state byte; 0 while being written */
 };
 
 struct queue_attribute {
@@ -54,47 +56,50 @@ struct queue_attribute {
 
 /* One envelope record in file order (for postcat and for passing a message on). */
 enum queue_record_type {
-    QUEUE_RECORD_SENDER = 'S', QUEUE_RECORD_RECIPIENT = 'R', QUEUE_RECORD_ATTRIBUTE = 'A',
+    QUEUE_RECORD_SENDER = 'S',
+    QUEUE_RECORD_RECIPIENT = 'R',
+    QUEUE_RECORD_ATTRIBUTE = 'A',
     QUEUE_RECORD_FULLNAME = 'F'
 };
 struct queue_record {
     enum queue_record_type type;
     bool after_content;
-    struct view text;                  /* sender or full name */
-    struct queue_attribute attribute;  /* ATTRIBUTE */
-    struct queue_recipient recipient;  /* RECIPIENT */
+    struct view text;                 /* sender or full name */
+    struct queue_attribute attribute; /* ATTRIBUTE */
+    struct queue_recipient recipient; /* RECIPIENT */
 };
 
 /* A message as read; all views lie in the arena given to the reader. */
 struct queue_message {
-    unsigned flags; /* enum queue_file_flags */
-    unsigned state; /* enum queue_file_state */
+    unsigned flags;                    /* enum queue_file_flags */
+    unsigned state;                    /* enum queue_file_state */
     int64_t arrival_time, create_time; /* microseconds since 1970 */
     struct view sender, fullname;
     struct queue_record *records;
     size_t record_count;
-    size_t recipient_count;      /* all */
-    size_t recipients_pending;   /* not done */
+    size_t recipient_count;    /* all */
+    size_t recipients_pending; /* not done */
     int64_t content_offset, content_size;
     int64_t file_size;
     uint64_t content_sum;
 };
 
 /* Value of attribute NAME, or the empty view. */
-struct view queue_message_attribute(const struct queue_message *message, const char *name);
+struct view queue_message_attribute(const struct queue_message *message,
+                                    const char *name);
 
 /* --- reading ------------------------------------------------------------ */
 
-/* Read and verify everything but the content's sum.  PERMFAIL: damaged, or its writer died
- * before the commit (the caller moves it to corrupt/ or, if it is empty, removes it).  TEMPFAIL:
- * could not be read; with code EAGAIN somebody is still writing it.  Writers hold flock(LOCK_EX)
- * from queue_create() to the commit; a caller may hold a lock of its own on FD. */
+/* Read and verify everything but the content's sum.  PERMFAIL: damaged, or its writer
+ * died before the commit (the caller moves it to corrupt/ or, if it is empty, removes
+ * it).  TEMPFAIL: could not be read; with code EAGAIN somebody is still writing it.
+ * Writers hold flock(LOCK_EX) from queue_create() to the commit; a caller may hold a
+ * lock of its own on FD. */
 NODISCARD enum outcome queue_file_read(int fd, struct arena *arena,
                                        struct queue_message *message, struct err *err);
 /* Check the content against its sum (delivery agents, once per message). */
-NODISCARD enum outcome queue_file_verify_content(int fd,
-                                                 const struct queue_message *message,
-                                                 struct err *err);
+NODISCARD enum outcome
+queue_file_verify_content(int fd, const struct queue_message *message, struct err *err);
 /* One byte, in place, not synced. */
 NODISCARD bool queue_file_mark_done(int fd, int64_t state_offset);
 NODISCARD bool queue_file_set_state(int fd, unsigned state);
@@ -103,8 +108,8 @@ NODISCARD bool queue_file_get_state(int fd, unsigned *state_out);
 
 /* --- writing ------------------------------------------------------------ */
 
-/* Builds a file: begin; records; content; more records; commit.  Small messages are kept in
- * memory and written with one call. */
+/* Builds a file: begin; records; content; more records; commit.  Small messages are
+ * kept in memory and written with one call. */
 struct queue_writer;
 /* Takes FD (an empty file open for reading and writing) over. */
 struct queue_writer *queue_writer_new(int fd, int64_t arrival_time);
@@ -122,8 +127,8 @@ int64_t queue_writer_content_size(const struct queue_writer *writer);
 int64_t queue_writer_size(const struct queue_writer *writer);
 size_t queue_writer_recipients(const struct queue_writer *writer);
 /* Write what is left and the header; SYNC: fsync (waits, through the offload pool).
- * Errors of earlier steps are sticky and reported here.  After OK the file is closed and unlocked:
- * it may be announced. */
+ * Errors of earlier steps are sticky and reported here.  After OK the file is closed
+ * and unlocked: it may be announced. */
 NODISCARD enum outcome queue_writer_commit(struct queue_writer *writer, bool sync,
                                            struct err *err);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What mailq shows: every message of every queue with its recipients that are not done, one
- * message in memory at a time.  Messages that are being written, move or are damaged are left out.
+ * What mailq shows: every message of every queue with its recipients that are not done,
+ * one message in memory at a time.  Messages that are being written, move or are
+ * damaged are left out.
  */
 #ifndef MAIL_QUEUE_LIST_H
 #define MAIL_QUEUE_LIST_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The listing of the queue on its way from showq to postqueue.  The client connects, says nothing,
- * and gets one message after the other until the end frame; without that the listing is cut off.
+ * The listing of the queue on its way from showq to postqueue.  The client connects,
+ * says nothing, and gets one message after the other until the end frame; without that
+ * the listing is cut off.
  */
 #ifndef RPC_SHOWQ_H
 #define RPC_SHOWQ_H
@@ -19,7 +20,8 @@ enum showq_frame {
 /* Server.  Buffered; false when the client is gone.  Waits. */
 bool showq_send_entry(struct stream *client, const struct queue_list_entry *entry);
 bool showq_send_end(struct stream *client);
-/* Client: the next entry, in ARENA.  False at the end; *COMPLETE_OUT tells a good one.  Waits. */
+/* Client: the next entry, in ARENA.  False at the end; *COMPLETE_OUT tells a good one.
+ * Waits. */
 bool showq_receive_entry(struct stream *server, struct arena *arena,
                          struct queue_list_entry *entry_out, bool *complete_out);
 
