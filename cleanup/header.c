@@ -219,6 +219,14 @@ static struct view without_lf(struct view line)
     return view_first(line, line.len - (has_lf ? 1 : 0));
 }
 
+/* A mailbox's "From " line on top of the headers (but for the Received: of our own
+ * server) would make the headers look like body. */
+static bool is_stray_mailbox_line(const struct header_pass *pass, struct view line)
+{
+    return pass->header_count <= 1 && pass->received_count == pass->header_count &&
+           header_is_mailbox_line(line);
+}
+
 /* One line of the header section with its LF (the very last may lack it). */
 static void take_line(struct message *message, struct view line)
 {
@@ -237,6 +245,11 @@ static void take_line(struct message *message, struct view line)
     }
     if (continues || what == HEADER_START) {
         str_add(&pass->header, line);
+        return;
+    }
+    if (what == HEADER_BODY && is_stray_mailbox_line(pass, line)) {
+        queue_writer_content(message->writer, VIEW("X-Mailbox-Line: "));
+        queue_writer_content(message->writer, line);
         return;
     }
     end_headers(message);

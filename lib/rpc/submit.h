@@ -17,8 +17,7 @@ enum submit_flags {
     SUBMIT_LOCAL_CONTEXT = 1, /* complete headers and addresses as for local clients */
     SUBMIT_INTERNAL = 2,      /* our own notice or forward: no content checks */
     SUBMIT_MAP = 4,           /* canonical and virtual alias mapping, always_bcc */
-    SUBMIT_HOLD = 8,          /* into the hold queue */
-    SUBMIT_EXTRACT = 16       /* sendmail -t: recipients from the headers */
+    SUBMIT_HOLD = 8           /* into the hold queue */
 };
 
 enum submit_status {
