@@ -39,9 +39,11 @@ struct master_entry {
 struct master_cf {
     struct master_entry *entries;
     int count;
+    int error_line; /* where parsing failed, for messages that do not say */
 };
 
-/* Errors read as Postfix writes them: "file F: line N: bad field count". */
+/* OUT is to be given to master_cf_done() in any case.  Errors read as Postfix writes
+ * them: "file F: line N: bad field count". */
 NODISCARD enum outcome master_cf_parse(struct view text, const char *file,
                                        struct master_cf *out, struct err *err);
 NODISCARD enum outcome master_cf_read(const char *config_directory,
