@@ -10,6 +10,16 @@
 #include "base/log.h"
 #include "postsuper/postsuper.h"
 
+bool postsuper_has_queue(const struct postsuper *postsuper, const char *queue)
+{
+    for (size_t i = 0; postsuper->queues[i] != NULL; i++) {
+        if (strcmp(postsuper->queues[i], queue) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* All that lies in a log directory, whoever it belonged to. */
 static void wipe_logs(const char *queue, const struct queue_dirs *dirs)
 {

@@ -106,16 +106,6 @@ static void choose_queues(struct postsuper *postsuper, char **names)
     }
 }
 
-bool postsuper_has_queue(const struct postsuper *postsuper, const char *queue)
-{
-    for (size_t i = 0; postsuper->queues[i] != NULL; i++) {
-        if (strcmp(postsuper->queues[i], queue) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Root, or whose the queue is; anybody else learns nothing. */
 static struct conf *open_conf(const char *directory)
 {
