@@ -94,12 +94,10 @@ static void read_if(struct reader *reader, struct view rest)
 
 static void read_endif(struct reader *reader, struct view rest)
 {
-    if (reader->depth == 0) {
-        warn(reader, "ENDIF without IF");
+    bool garbage = view_trim(rest).len > 0;
+    if (garbage || reader->depth == 0) {
+        warn(reader, garbage ? "garbage after ENDIF" : "ENDIF without IF");
         return;
-    }
-    if (view_trim(rest).len > 0) {
-        warn(reader, "garbage after ENDIF");
     }
     size_t opened = reader->open_ifs[--reader->depth];
     reader->table->rules[opened].end = reader->table->count;

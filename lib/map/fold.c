@@ -99,6 +99,17 @@ static void fold_utf8(struct view key, locale_t locale, struct str *out)
     }
 }
 
+bool map_key_needs_folding(struct view key)
+{
+    for (size_t i = 0; i < key.len; i++) {
+        char c = key.ptr[i];
+        if ((c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void map_fold_key(struct view key, struct str *out)
 {
     str_clear(out);

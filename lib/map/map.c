@@ -8,11 +8,16 @@
 #include "map/map.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "map/map_private.h"
+
+/* Tables that are open, so that two users of one table share it: its memory, and its
+ * complaint when it cannot be opened.  One per process, as the files behind it are. */
+static struct list open_maps = {&open_maps, &open_maps};
 
 /* --- opening -------------------------------------------------------------------- */
 
@@ -69,59 +74,83 @@ static struct map *make_unusable(const char *reason)
     return map;
 }
 
+static struct map *open_new(const struct conf *conf, struct view type_name,
+                            struct view table_name, const char *title, unsigned flags)
+{
+    struct err err = {0};
+    char *type = xviewdup(type_name);
+    char *table = xviewdup(table_name);
+    const struct map_spec spec = {conf, title, table, type, flags};
+    struct map *map = open_typed(&spec, &err);
+    free(type);
+    free(table);
+    CHECK(map != NULL || err.text[0] != '\0');
+    return map != NULL ? map : make_unusable(err.text);
+}
+
+static struct map *find_open(const struct conf *conf, const char *title, unsigned flags)
+{
+    LIST_EACH(&open_maps, node)
+    {
+        struct map *map = LIST_ITEM(node, struct map, open_maps);
+        if (map->conf == conf && map->flags == flags &&
+            strcmp(map->title, title) == 0) {
+            return map;
+        }
+    }
+    return NULL;
+}
+
+/* Fill the common part of a new MAP; TITLE becomes its own. */
+static void register_map(struct map *map, const struct conf *conf, char *title,
+                         unsigned flags)
+{
+    map->conf = conf;
+    map->title = title;
+    map->flags = flags;
+    map->users = 1;
+    list_add_tail(&open_maps, &map->open_maps);
+    if (map->open_error != NULL && (flags & MAP_QUIET) == 0) {
+        log_error("%s", map->open_error);
+    }
+}
+
 struct map *map_open(const struct conf *conf, struct view name, unsigned flags)
 {
     CHECK(conf != NULL);
     name = view_trim(name);
     struct err err = {0};
-    struct view type_name, table_name;
-    struct map *map = NULL;
-    char *title;
-    if (split_name(conf, name, &type_name, &table_name, &err)) {
-        char *type = xviewdup(type_name);
-        char *table = xviewdup(table_name);
-        title = xasprintf("%s:%s", type, table);
-        const struct map_spec spec = {conf, title, table, type, flags};
-        map = open_typed(&spec, &err);
-        free(type);
-        free(table);
-    } else {
-        title = xviewdup(name);
+    struct view type, table;
+    bool well_formed = split_name(conf, name, &type, &table, &err);
+    char *title = well_formed ? xasprintf("%.*s:%.*s", VIEW_ARG(type), VIEW_ARG(table))
+                              : xviewdup(name);
+    struct map *map = find_open(conf, title, flags);
+    if (map != NULL) {
+        map->users++;
+        free(title);
+        return map;
     }
-    if (map == NULL) {
-        CHECK(err.text[0] != '\0');
-        map = make_unusable(err.text);
-    }
-    map->conf = conf;
-    map->title = title;
-    map->flags = flags;
+    map = well_formed ? open_new(conf, type, table, title, flags)
+                      : make_unusable(err.text);
+    register_map(map, conf, title, flags);
     return map;
 }
 
 void map_close(struct map **map)
 {
-    if (*map == NULL) {
+    struct map *self = *map;
+    *map = NULL;
+    if (self == NULL || --self->users > 0) {
         return;
     }
-    CHECK((*map)->type != NULL);
-    free((*map)->title);
-    free((*map)->open_error);
-    str_done(&(*map)->folded);
-    (*map)->type->close(*map);
-    *map = NULL;
+    CHECK(self->type != NULL);
+    list_remove(&self->open_maps);
+    free(self->title);
+    free(self->open_error);
+    self->type->close(self);
 }
 
 /* --- looking up ------------------------------------------------------------------- */
-
-static enum map_result fail_unusable(struct map *map, struct err *err)
-{
-    if (!map->complained) {
-        map->complained = true;
-        log_error("%s", map->open_error);
-    }
-    (void)err_temp(err, "4.3.0", "%s is unavailable. %s", map->title, map->open_error);
-    return MAP_ERROR;
-}
 
 enum map_result map_find(struct map *map, struct view key, struct str *value_out,
                          struct err *err)
@@ -129,11 +158,15 @@ enum map_result map_find(struct map *map, struct view key, struct str *value_out
     str_clear(value_out);
     map->origin_line = 0;
     if (map->open_error != NULL) {
-        return fail_unusable(map, err);
+        log_warning("%s is unavailable. %s", map->title, map->open_error);
+        (void)err_temp(err, "4.3.0", "%s", map->open_error);
+        return MAP_ERROR;
     }
-    if ((map->flags & MAP_FOLD) != 0 && (map->properties & MAP_TYPE_FOLDS) != 0) {
-        map_fold_key(key, &map->folded);
-        key = str_view(&map->folded);
+    STR_AUTO struct str folded = {0}; /* not in MAP: a lookup may wait, others come */
+    if ((map->flags & MAP_FOLD) != 0 && (map->properties & MAP_TYPE_FOLDS) != 0 &&
+        map_key_needs_folding(key)) {
+        map_fold_key(key, &folded);
+        key = str_view(&folded);
     }
     enum map_result result = map->type->find(map, key, value_out, err);
     if (result == MAP_FOUND && !str_ok(value_out)) {

@@ -21,15 +21,16 @@ enum map_flags {
     MAP_FOLD = 1, /* fold the key to lower case before indexed lookups (most users) */
     MAP_NO_REGSUB = 2, /* refuse $1 in pattern results (alias_maps) */
     MAP_NO_UNAUTH = 4, /* refuse types whose owner is not trusted */
-    MAP_PARENT_DOMAINS = 8
+    MAP_PARENT_DOMAINS = 8,
+    MAP_QUIET = 16 /* the caller reports map_open_error() itself (commands) */
 };
 
 struct map;
 
 /* Open one table.  A table that cannot be opened or a type that is not built still
  * gives a map, whose every lookup is MAP_ERROR with the reason (Postfix: the daemon
- * goes on, mail is deferred); the reason is logged once at the first lookup.  CONF must
- * outlive the map. */
+ * goes on, mail is deferred); the reason is logged now, as Postfix does.  A table that
+ * is open already (same name, same flags) is shared.  CONF must outlive the map. */
 struct map *map_open(const struct conf *conf, struct view name, unsigned flags);
 void map_close(struct map **map);
 /* The entry for KEY appended to VALUE_OUT (cleared first).  May wait (proxy:, tcp:). */

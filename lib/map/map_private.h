@@ -7,6 +7,7 @@
 #ifndef MAP_MAP_PRIVATE_H
 #define MAP_MAP_PRIVATE_H
 
+#include "base/list.h"
 #include "map/map.h"
 
 enum map_properties {
@@ -50,9 +51,9 @@ struct map {
     uid_t owner;
     int origin_line;         /* of the last answer */
     const char *origin_file; /* belongs to the type */
-    struct str folded;       /* the key in lower case */
     char *open_error;        /* NULL: usable */
-    bool complained;
+    unsigned users;          /* how often it is open */
+    struct list open_maps;   /* member of the registry of open tables */
 };
 
 /* The row of the type, or NULL. */
@@ -78,6 +79,8 @@ extern const struct map_type map_type_unix;
  * the words "missing '}' in ..." and kin, without a prefix. */
 bool map_unbrace(struct view text, struct view *inner_out, struct err *err);
 
+/* Would map_fold_key() change KEY? */
+bool map_key_needs_folding(struct view key);
 /* KEY as indexed tables store it: in lower case, UTF-8 letters too. */
 void map_fold_key(struct view key, struct str *out);
 

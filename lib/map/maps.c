@@ -68,11 +68,10 @@ static enum map_result check_value(const struct maps *maps, const struct map *ma
     if (value->len > 0) {
         return MAP_FOUND;
     }
-    log_warning("%s: %s lookup of %.*s returns an empty string result", maps->title,
-                map_name(map), VIEW_ARG(key));
-    log_warning("%s: %s should return NO RESULT in case of NOT FOUND", maps->title,
-                map_name(map));
-    (void)err_temp(err, "4.3.0", "%s: empty result for %.*s", map_name(map),
+    log_warning("%s lookup of %.*s returns an empty string result", maps->title,
+                VIEW_ARG(key));
+    log_warning("%s should return NO RESULT in case of NOT FOUND", maps->title);
+    (void)err_temp(err, "4.3.5", "%s: empty result for %.*s", map_name(map),
                    VIEW_ARG(key));
     return MAP_ERROR;
 }

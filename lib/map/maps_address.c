@@ -151,7 +151,8 @@ static enum map_result ask_parts(struct search *search, bool has_domain,
         result = ask_both(search, ask_user, without_out);
     }
     if (result == MAP_MISSING && has_domain && search->domain.len > 0) {
-        *without_out = true;
+        *without_out =
+            false; /* such an entry is for all users: nothing is propagated */
         result = ask_domain(search);
     }
     if (result == MAP_MISSING) {

@@ -5,8 +5,10 @@
  * "/file" stands for the patterns in that file, "type:table" for the table's keys.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "map/block_text.h"
@@ -63,17 +65,15 @@ static bool is_table(struct view pattern)
     return pattern.ptr[0] != '[' && view_index(pattern, ':') < pattern.len;
 }
 
-/* An address or a network, as opposed to a host name. */
-static bool looks_like_block(struct view pattern)
+/* An address or a network, well formed or not, as opposed to a host name. */
+static bool is_block(struct view pattern)
 {
-    size_t digits = 0;
-    while (digits < pattern.len &&
-           ((pattern.ptr[digits] >= '0' && pattern.ptr[digits] <= '9') ||
-            pattern.ptr[digits] == '.')) {
-        digits++;
+    struct view address = view_first(pattern, view_index(pattern, '/'));
+    if (address.len >= 2 && address.ptr[0] == '[') {
+        address = view_of(address.ptr + 1, address.len - 2);
     }
-    return pattern.ptr[0] == '[' || digits == pattern.len ||
-           view_index(pattern, '/') < pattern.len;
+    struct net_address parsed;
+    return net_address_parse(address, 0, &parsed);
 }
 
 static void add_block(struct match_list *list, struct view pattern, bool negated)
@@ -89,6 +89,27 @@ static void add_block(struct match_list *list, struct view pattern, bool negated
     item->text = xviewdup(pattern);
 }
 
+/* Meant as an address, to all appearances. */
+static bool looks_numeric(struct view pattern)
+{
+    size_t digits = 0;
+    while (digits < pattern.len && (ascii_digit(pattern.ptr[digits]) ||
+                                    strchr("./", pattern.ptr[digits]) != NULL)) {
+        digits++;
+    }
+    return digits == pattern.len || pattern.ptr[0] == '[';
+}
+
+static void add_word(struct match_list *list, struct view pattern, bool negated)
+{
+    if (list->kind == MATCH_ADDRESS && looks_numeric(pattern)) {
+        log_warning("%s: bad address pattern: \"%.*s\"", list->title,
+                    VIEW_ARG(pattern));
+    }
+    struct item *item = add_item(list, ITEM_WORD, negated);
+    item->text = xviewdup(pattern);
+}
+
 static void add_patterns(struct match_list *list, struct view patterns, bool negated,
                          int depth);
 
@@ -100,7 +121,10 @@ static void add_file(struct match_list *list, struct view name, bool negated, in
     if (depth >= MAX_FILE_DEPTH) {
         add_broken(list, "too many files within files");
     } else if (source_open(&source, path, &err) != OK) {
-        add_broken(list, err.text);
+        char *reason = xasprintf("open file %s: %s", path, strerror(err.code));
+        log_error("%s", reason);
+        add_broken(list, reason);
+        free(reason);
     } else {
         struct view line;
         int number;
@@ -130,11 +154,10 @@ static void add_pattern(struct match_list *list, struct view pattern, bool negat
         struct item *item = add_item(list, ITEM_TABLE, negated);
         item->table = map_open(list->conf, pattern, MAP_FOLD);
         item->text = xviewdup(pattern);
-    } else if (list->kind == MATCH_ADDRESS && looks_like_block(pattern)) {
+    } else if (list->kind == MATCH_ADDRESS && is_block(pattern)) {
         add_block(list, pattern, negated);
     } else {
-        struct item *item = add_item(list, ITEM_WORD, negated);
-        item->text = xviewdup(pattern);
+        add_word(list, pattern, negated);
     }
 }
 

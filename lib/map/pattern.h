@@ -23,9 +23,9 @@ struct pattern_expr {
 
 /* An expression as written. */
 struct pattern_text {
-    const char *body;    /* between the delimiters */
-    struct view options; /* letters behind the closing delimiter */
-    bool want_groups;    /* the replacement uses $1 */
+    const char *body; /* between the delimiters */
+    unsigned flags;   /* the engine's own, from its parse_options() */
+    bool want_groups; /* the replacement uses $1 */
 };
 
 struct pattern_engine {
@@ -33,6 +33,8 @@ struct pattern_engine {
     const char *bad_index; /* how the type words "out of range" for $0 */
     const char *unclosed;  /* what it does with a rule without closing delimiter */
     bool second_pattern;   /* understands /this/!/but not that/ result */
+    /* The letters behind the closing delimiter.  False: said so through log_warning. */
+    bool (*parse_options)(struct view options, const char *place, unsigned *flags_out);
     /* OUT->engine may be another engine.  False: said so through log_warning. */
     bool (*compile)(const struct conf *conf, const struct pattern_text *text,
                     const char *place, struct pattern_expr *out);

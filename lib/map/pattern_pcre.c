@@ -36,7 +36,7 @@ static struct {
     pcre2_jit_stack *stack;
 } shared;
 
-static bool parse_options(struct view options, const char *place, uint32_t *flags_out)
+static bool parse_options(struct view options, const char *place, unsigned *flags_out)
 {
     static const struct {
         char letter;
@@ -94,14 +94,10 @@ static bool compile(const struct conf *conf, const struct pattern_text *text,
                     const char *place, struct pattern_expr *out)
 {
     (void)conf;
-    uint32_t flags;
-    if (!parse_options(text->options, place, &flags)) {
-        return false;
-    }
     int code;
     PCRE2_SIZE offset;
     pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)text->body, PCRE2_ZERO_TERMINATED,
-                                         flags, &code, &offset, NULL);
+                                         text->flags, &code, &offset, NULL);
     if (compiled == NULL) {
         PCRE2_UCHAR reason[PATTERN_REASON];
         (void)pcre2_get_error_message(code, reason, sizeof(reason));
@@ -170,6 +166,7 @@ const struct pattern_engine pattern_pcre = {
     .bad_index = "out of range",
     .unclosed = "ignoring",
     .second_pattern = false,
+    .parse_options = parse_options,
     .compile = compile,
     .match = match,
     .free = free_code,

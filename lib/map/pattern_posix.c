@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "map/pattern.h"
 
-static bool parse_options(struct view options, const char *place, int *flags_out)
+static bool parse_options(struct view options, const char *place, unsigned *flags_out)
 {
     int flags = REG_EXTENDED | REG_ICASE;
     for (size_t i = 0; i < options.len; i++) {
@@ -33,26 +33,30 @@ static bool parse_options(struct view options, const char *place, int *flags_out
             return false;
         }
     }
-    *flags_out = flags;
+    *flags_out = (unsigned)flags;
     return true;
 }
 
 /* REASON is why regcomp() refused.  The options mean the same to PCRE2, seen from its
  * own defaults: /i on, and "." and "$" blind to line ends unless /m. */
 static bool try_pcre(const struct conf *conf, const struct pattern_text *text,
-                     int flags, const char *place, const char *reason,
-                     struct pattern_expr *out)
+                     const char *place, const char *reason, struct pattern_expr *out)
 {
-    if (strcmp(conf_str(conf, P_regexp_table_fallback), "pcre") != 0 ||
-        (flags & REG_EXTENDED) == 0) {
+    if ((text->flags & REG_EXTENDED) == 0) {
         return false;
     }
     STR_AUTO struct str options = {0};
-    str_add_cstr(&options, (flags & REG_ICASE) != 0 ? "" : "i");
-    str_add_cstr(&options, (flags & REG_NEWLINE) != 0 ? "ms" : "E");
+    str_add_cstr(&options, (text->flags & REG_ICASE) != 0 ? "" : "i");
+    str_add_cstr(&options, (text->flags & REG_NEWLINE) != 0 ? "ms" : "E");
     struct pattern_text again = *text;
-    again.options = str_view(&options);
-    if (!pattern_pcre.compile(conf, &again, NULL, out)) {
+    if (!pattern_pcre.parse_options(str_view(&options), place, &again.flags) ||
+        !pattern_pcre.compile(conf, &again, NULL, out)) {
+        return false;
+    }
+    if (strcmp(conf_str(conf, P_regexp_table_fallback), "pcre") != 0) {
+        log_hint("PCRE2 accepts this expression: use a pcre: table, or set "
+                 "regexp_table_fallback = pcre");
+        pattern_expr_free(out);
         return false;
     }
     log_info("%s: not a POSIX expression (%s), using PCRE2 for it", place, reason);
@@ -62,12 +66,9 @@ static bool try_pcre(const struct conf *conf, const struct pattern_text *text,
 static bool compile(const struct conf *conf, const struct pattern_text *text,
                     const char *place, struct pattern_expr *out)
 {
-    int flags;
-    if (!parse_options(text->options, place, &flags)) {
-        return false;
-    }
+    int flags = (int)text->flags | (text->want_groups ? 0 : REG_NOSUB);
     regex_t *regex = xcalloc(1, sizeof(*regex));
-    int code = regcomp(regex, text->body, flags | (text->want_groups ? 0 : REG_NOSUB));
+    int code = regcomp(regex, text->body, flags);
     if (code == 0) {
         out->engine = &pattern_posix;
         out->code = regex;
@@ -77,7 +78,7 @@ static bool compile(const struct conf *conf, const struct pattern_text *text,
     char reason[PATTERN_REASON];
     (void)regerror(code, regex, reason, sizeof(reason));
     free(regex);
-    if (try_pcre(conf, text, flags, place, reason, out)) {
+    if (try_pcre(conf, text, place, reason, out)) {
         return true;
     }
     log_warning("%s: %s", place, reason);
@@ -118,6 +119,7 @@ const struct pattern_engine pattern_posix = {
     .bad_index = "out-of-range",
     .unclosed = "skipping",
     .second_pattern = true,
+    .parse_options = parse_options,
     .compile = compile,
     .match = match,
     .free = free_code,

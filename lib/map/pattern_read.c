@@ -30,7 +30,8 @@ struct reader {
  */
 
 struct written_expr {
-    struct view body, options;
+    struct view body;
+    unsigned flags;
     bool negated;
 };
 
@@ -83,9 +84,8 @@ static bool take_expr(const struct reader *reader, struct view *rest,
            !(engine->second_pattern && text.ptr[options] == '!')) {
         options++;
     }
-    out->options = view_first(text, options);
     *rest = view_from(text, options);
-    return true;
+    return engine->parse_options(view_first(text, options), reader->place, &out->flags);
 }
 
 static bool compile_expr(const struct reader *reader,
@@ -93,7 +93,7 @@ static bool compile_expr(const struct reader *reader,
                          struct pattern_expr *out)
 {
     char *body = xviewdup(written->body);
-    const struct pattern_text text = {body, written->options, want_groups};
+    const struct pattern_text text = {body, written->flags, want_groups};
     bool ok = reader->table->engine->compile(reader->conf, &text, reader->place, out);
     free(body);
     out->negated = written->negated;
