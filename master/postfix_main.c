@@ -99,6 +99,7 @@ static void open_config(struct control *control)
     str_printf(&tag, "%s/postfix-script", conf_str(control->conf, P_syslog_name));
     command_log_to_maillog(control->conf);
     log_set_tag(str_ptr(&tag));
+    log_set_host(conf_str(control->conf, P_myhostname));
 }
 
 /* Collects the first mistakes of main.cf for the user. */

@@ -19,7 +19,9 @@
 static const char *const harmless_names[] = {"MAIL_CONFIG", "MAIL_VERBOSE",
                                              "MAIL_LOGTAG", "TZ", "LANG"};
 
+/* Set once at the start: what the program calls itself, here and in the mail log. */
 static const char *program_name = "postfix";
+static const char *tag_name = "postfix";
 
 bool command_is_privileged(void)
 {
@@ -113,12 +115,13 @@ static void check_directory(const char *directory)
 void command_set_tag(const struct conf *conf, const char *name)
 {
     char *tag = xasprintf("%s/%s", conf_str(conf, P_syslog_name), name);
+    tag_name = name;
     log_set_tag(tag);
     log_set_host(conf_str(conf, P_myhostname));
     free(tag);
 }
 
-struct conf *command_conf(const char *directory, bool warn)
+struct conf *command_conf_open(const char *directory, bool warn)
 {
     struct err err;
     const char *wanted = directory != NULL ? directory : getenv("MAIL_CONFIG");
@@ -133,6 +136,12 @@ struct conf *command_conf(const char *directory, bool warn)
         log_fatal("set MAIL_CONFIG: %m");
     }
     conf_override(conf, "process_name", program_name);
+    return conf;
+}
+
+struct conf *command_conf(const char *directory, bool warn)
+{
+    struct conf *conf = command_conf_open(directory, warn);
     command_set_tag(conf, program_name);
     return conf;
 }
@@ -157,7 +166,7 @@ static void log_to_postlogd(const struct conf *conf)
 {
     char *path = xasprintf("%s/public/%s", conf_str(conf, P_queue_directory),
                            conf_str(conf, P_postlog_service_name));
-    char *tag = xasprintf("%s/%s", conf_str(conf, P_syslog_name), program_name);
+    char *tag = xasprintf("%s/%s", conf_str(conf, P_syslog_name), tag_name);
     /* No logger, or not for us: standard error has the message all the same. */
     (void)log_to_socket(path, tag);
     free(path);

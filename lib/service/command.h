@@ -20,6 +20,9 @@ bool command_is_privileged(void);
  * commands refuse an unauthorised DIRECTORY (alternate_config_directories).  The
  * directory is put into MAIL_CONFIG for programs that this one starts. */
 struct conf *command_conf(const char *directory, bool warn);
+/* The same without asking for any value yet, for callers with "-o name=value" of their
+ * own; they call command_set_tag() afterwards. */
+struct conf *command_conf_open(const char *directory, bool warn);
 /* Also write log lines to the mail log (maillog_file or syslog): postsuper, postqueue,
  * sendmail, postfix.  A process that cannot write maillog_file sends them to postlogd;
  * failing that they go to standard error only. */

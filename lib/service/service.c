@@ -36,17 +36,9 @@ static uint64_t number_of_environment(const char *name)
     return value;
 }
 
-static void set_tag(const struct conf *conf, const char *program)
-{
-    char *tag = xasprintf("%s/%s", conf_str(conf, P_syslog_name), program);
-    log_set_tag(tag);
-    log_set_host(conf_str(conf, P_myhostname));
-    free(tag);
-}
-
 static void open_log(const struct conf *conf, const char *program)
 {
-    set_tag(conf, program);
+    command_set_tag(conf, program);
     log_set_number(task_log_number);
     if (fcntl(MASTER_LOG_FD, F_GETFD) < 0 &&
         !log_set_syslog(conf_str(conf, P_syslog_facility))) {
@@ -261,9 +253,9 @@ static void start_under_master(struct worker *worker)
 
 static void start_alone(struct worker *worker)
 {
-    worker->conf = command_conf(NULL, false);
+    worker->conf = command_conf_open(NULL, false);
     worker_arguments_apply(&worker->arguments, worker->service->name, worker->conf);
-    set_tag(worker->conf, worker->service->name);
+    command_set_tag(worker->conf, worker->service->name);
     log_set_number(task_log_number);
     command_log_to_maillog(worker->conf);
     log_set_stderr(isatty(STDERR_FILENO) != 0);
