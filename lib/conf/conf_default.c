@@ -12,13 +12,23 @@
 
 #define DOMAIN_WITHOUT_NAME "localdomain"
 
-/* What main.cf says of PARAM, expanded; NULL: nothing, or it is being computed. */
+/* The value of PARAM, or "" when it has a mistake: a default is no place to end the
+ * process, whoever asks for PARAM itself will hear of it. */
+static const char *try_value(const struct conf *conf, enum param param)
+{
+    static const struct conf_report nobody = {0};
+    STR_AUTO struct str mistake = {0};
+    struct conf_value value = {0};
+    const struct param_row *row = param_row(param);
+    bool good = conf_evaluate(conf, row, row->name, conf_written(conf, param), &nobody,
+                              &value, &mistake);
+    return good ? value.text : "";
+}
+
+/* The same if main.cf says something, else "". */
 static const char *written_value(const struct conf *conf, enum param param)
 {
-    if (!conf_is_set(conf, param_row(param)->name)) {
-        return NULL;
-    }
-    return conf_str(conf, param);
+    return conf_is_set(conf, param_row(param)->name) ? try_value(conf, param) : "";
 }
 
 /* "host" becomes "host.$mydomain": the domain that main.cf names, else a constant. */
@@ -34,15 +44,14 @@ static const char *host_name(const struct conf *conf)
     }
     const char *domain = written_value(conf, P_mydomain);
     return arena_printf(conf->arena, "%s.%s", name,
-                        domain != NULL && domain[0] != '\0' ? domain
-                                                            : DOMAIN_WITHOUT_NAME);
+                        domain[0] != '\0' ? domain : DOMAIN_WITHOUT_NAME);
 }
 
 /* myhostname without its first label. */
 static const char *domain_name(const struct conf *conf)
 {
     const char *host = written_value(conf, P_myhostname);
-    if (host == NULL) {
+    if (host[0] == '\0') {
         host = conf_default(conf, P_myhostname);
     }
     const char *dot = strchr(host, '.');
@@ -60,9 +69,9 @@ static const char *compute(const struct conf *conf, enum param param)
     }
     if (param == P_mynetworks) {
         STR_AUTO struct str networks = {0};
-        mynetworks_compute(conf_str(conf, P_inet_interfaces),
-                           conf_str(conf, P_inet_protocols),
-                           conf_str(conf, P_mynetworks_style), &networks);
+        mynetworks_compute(try_value(conf, P_inet_interfaces),
+                           try_value(conf, P_inet_protocols),
+                           try_value(conf, P_mynetworks_style), &networks);
         return arena_cstr(conf->arena, str_view(&networks));
     }
     if (param == P_process_id) {

@@ -75,6 +75,11 @@ static void test_language(void **state)
     check("smtpd_banner = ${full\n", "1: truncated macro reference: \"${full\"\n");
     check("mine = ${a-b}\n", "1: attribute name syntax error at: \"...a>>>-b\"\n");
     check("luser_relay = ${user\n", "");
+    /* a default that is made from something wrong does not end the process */
+    check("mydomain = ${a-b}\nsmtpd_banner = $myhostname\n",
+          "1: attribute name syntax error at: \"...a>>>-b\"\n");
+    check("myhostname = ${a-b}\n",
+          "1: attribute name syntax error at: \"...a>>>-b\"\n");
 }
 
 static void test_all_mistakes(void **state)
