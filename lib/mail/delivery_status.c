@@ -58,15 +58,6 @@ static void delays_text(const struct delivery_times *times, char total[24],
     delivery_delay_text(between(times->arrival, times->done), total);
 }
 
-/* The local part is compared as it is, the domain without case. */
-static bool same_address(struct view a, struct view b)
-{
-    size_t at = view_last_index(a, '@');
-    return at == view_last_index(b, '@') &&
-           view_equal(view_first(a, at), view_first(b, at)) &&
-           view_equal_nocase(view_from(a, at), view_from(b, at));
-}
-
 void delivery_status_log(const char *queue_id, struct view to, struct view original,
                          const char *relay, const struct delivery_times *times,
                          const char *dsn, const char *status, const char *text)
@@ -74,7 +65,7 @@ void delivery_status_log(const char *queue_id, struct view to, struct view origi
     char delay[24], delays[100];
     delays_text(times, delay, delays);
     STR_AUTO struct str original_text = {0};
-    if (original.len > 0 && !same_address(to, original)) {
+    if (original.len > 0 && !view_equal_nocase(to, original)) {
         str_printf(&original_text, " orig_to=<%.*s>,", VIEW_ARG(original));
     }
     log_info("%s: to=<%.*s>,%s relay=%s, delay=%s, delays=%s, dsn=%s, status=%s (%s)",

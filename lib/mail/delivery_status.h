@@ -17,8 +17,8 @@ struct delivery_times {
 };
 
 /* "ID: to=<a>, orig_to=<b>, relay=r, delay=1.2, delays=0.1/0/1/0.1, dsn=2.0.0,
- * status=sent (text)". orig_to is left out when empty or equal to TO (case is ignored
- * in the domain only as Postfix). */
+ * status=sent (text)". orig_to is left out when empty or equal to TO, whatever the
+ * case of letters. */
 void delivery_status_log(const char *queue_id, struct view to, struct view original,
                          const char *relay, const struct delivery_times *times,
                          const char *dsn, const char *status, const char *text);
