@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/arena.h"
 
+#include <errno.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -72,12 +73,14 @@ char *arena_strdup(struct arena *arena, const char *s)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+    int saved_errno = errno;
     va_list args;
     va_start(args, format);
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
     CHECK(len >= 0);
     char *text = arena_alloc(arena, (size_t)len + 1);
+    errno = saved_errno; /* "%m" must print the same again */
     va_start(args, format);
     (void)vsnprintf(text, (size_t)len + 1, format, args);
     va_end(args);
@@ -93,10 +96,11 @@ void arena_on_clear(struct arena *arena, void (*cleanup)(void *), void *context)
 
 void arena_clear(struct arena *arena)
 {
-    for (struct arena_cleanup *c = arena->cleanups; c != NULL; c = c->next) {
+    while (arena->cleanups != NULL) { /* one may register another */
+        struct arena_cleanup *c = arena->cleanups;
+        arena->cleanups = c->next;
         c->run(c->context);
     }
-    arena->cleanups = NULL;
     while (arena->chunks != NULL) {
         struct arena_chunk *next = arena->chunks->next;
         free(arena->chunks);

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/ascii.h"
+#include "base/utf8.h"
 
 enum { LINE_MAX_BYTES = 2400, TEXT_MAX_BYTES = 2000, NAME_MAX_BYTES = 128 };
 
@@ -18,6 +18,7 @@ static struct {
     const char *program;
     char tag[NAME_MAX_BYTES];
     char host[NAME_MAX_BYTES];
+    char ident[NAME_MAX_BYTES + 32]; /* syslog(3) keeps a pointer to it */
     int fd;
     int facility; /* -1: no syslog */
     bool to_stderr;
@@ -108,12 +109,15 @@ bool log_set_syslog(const char *facility)
         {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1}, {"local2", LOG_LOCAL2},
         {"local3", LOG_LOCAL3}, {"local4", LOG_LOCAL4}, {"local5", LOG_LOCAL5},
         {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7}, {"auth", LOG_AUTH},
+        {"cron", LOG_CRON},     {"ftp", LOG_FTP},       {"authpriv", LOG_AUTHPRIV},
+        {"lpr", LOG_LPR},       {"news", LOG_NEWS},     {"syslog", LOG_SYSLOG},
+        {"uucp", LOG_UUCP},     {"kern", LOG_KERN},
     };
     for (size_t i = 0; i < ARRAY_SIZE(facilities); i++) {
         if (strcmp(facilities[i].name, facility) == 0) {
             sink.facility = facilities[i].value;
-            /* syslog() writes "TAG: text"; the number is part of our tag. */
-            openlog("", LOG_NDELAY, sink.facility);
+            /* Connected now: later there may be a chroot around us. */
+            openlog(sink.ident, LOG_NDELAY, sink.facility);
             return true;
         }
     }
@@ -141,20 +145,56 @@ void log_format_line(char *line, unsigned long size, const char *host, const cha
     }
 }
 
+/* U+0080 to U+009F steer terminals like the ASCII control characters. */
+static bool is_control(const char *sequence, size_t length)
+{
+    unsigned char first = (unsigned char)sequence[0];
+    return (length == 1 && (first < ' ' || first == 0x7f)) ||
+           (length == 2 && first == 0xc2 && (unsigned char)sequence[1] < 0xa0);
+}
+
+/* Every byte of what is a control character or no UTF-8 becomes '?'. */
 static void make_printable(char *text)
 {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f) {
-            *text = '?';
+    struct view rest = view_cstr(text);
+    while (rest.len > 0) {
+        size_t length = utf8_sequence_length(rest);
+        size_t step = length > 0 ? length : 1;
+        if (length == 0 || is_control(rest.ptr, length)) {
+            memset(text, '?', step);
         }
+        text += step;
+        rest = view_from(rest, step);
     }
 }
 
-static void write_all(int fd, const char *data, size_t len)
+/* One write per line, so that lines of several processes do not mix. */
+static void write_line(int fd, const char *data, size_t len)
 {
     /* A log that cannot be written must never stop mail: errors are ignored. */
-    ssize_t ignored = write(fd, data, len);
-    (void)ignored;
+    while (write(fd, data, len) < 0 && errno == EINTR) {
+    }
+}
+
+/* snprintf() that says how much is there, and cuts the line where it must. */
+static size_t build_line(char *line, size_t size, const char *before, const char *text)
+{
+    int len = snprintf(line, size, "%s: %s\n", before, text);
+    if (len >= (int)size) {
+        line[size - 2] = '\n';
+        return size - 1;
+    }
+    return len > 0 ? (size_t)len : 0;
+}
+
+/* The C library writes "IDENT: text": the number has to be part of the ident, which it
+ * does not copy. */
+static void send_to_syslog(enum log_level level, const char *text)
+{
+    (void)snprintf(sink.ident, sizeof(sink.ident), "%s[%llu]", sink.tag,
+                   (unsigned long long)current_number());
+    openlog(sink.ident, LOG_NDELAY, sink.facility);
+    syslog(sink.facility | syslog_levels[level], "%s", text);
 }
 
 static void emit(enum log_level level, const char *format, va_list args)
@@ -173,16 +213,14 @@ static void emit(enum log_level level, const char *format, va_list args)
         log_format_line(line, sizeof(line),
                         sink.host[0] != '\0' ? sink.host : "localhost", sink.tag,
                         current_number(), text);
-        write_all(sink.fd, line, strlen(line));
+        write_line(sink.fd, line, strlen(line));
     }
     if (sink.facility >= 0) {
-        syslog(sink.facility | syslog_levels[level], "%s[%llu]: %s", sink.tag,
-               (unsigned long long)current_number(), text);
+        send_to_syslog(level, text);
     }
     if (sink.to_stderr) {
-        int len = snprintf(line, sizeof(line), "%s: %s\n", sink.program, text);
-        write_all(STDERR_FILENO, line,
-                  len < (int)sizeof(line) ? (size_t)len : sizeof(line));
+        write_line(STDERR_FILENO, line,
+                   build_line(line, sizeof(line), sink.program, text));
     }
     if (sink.hook != NULL) {
         sink.hook(level, text, sink.hook_context);
@@ -278,9 +316,9 @@ void log_hint(const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    make_printable(text);
     char line[LINE_MAX_BYTES];
-    int len = snprintf(line, sizeof(line), "hint: %s\n", text);
-    write_all(STDERR_FILENO, line, (size_t)len);
+    write_line(STDERR_FILENO, line, build_line(line, sizeof(line), "hint", text));
 }
 
 void check_failed(const char *expr, const char *file, int line, const char *function)

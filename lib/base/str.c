@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/str.h"
 
+#include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +55,7 @@ char *str_reserve(struct str *s, size_t more)
         s->overflow = true;
         return NULL;
     }
+    CHECK(max < SIZE_MAX / 4); /* doubling must end */
     size_t need = s->len + more + 1;
     if (need > s->capacity) {
         size_t capacity = s->capacity > 0 ? s->capacity : FIRST_CAPACITY;
@@ -60,6 +63,7 @@ char *str_reserve(struct str *s, size_t more)
             capacity *= 2;
         }
         s->ptr = xrealloc(s->ptr, capacity);
+        s->ptr[s->len] = '\0'; /* the string is one even if nothing is committed */
         s->capacity = capacity;
     }
     return s->ptr + s->len;
@@ -72,12 +76,21 @@ void str_commit(struct str *s, size_t more)
     s->ptr[s->len] = '\0';
 }
 
+/* Does V lie in the memory of S, which may move? */
+static bool is_inside(const struct str *s, struct view v)
+{
+    return s->ptr != NULL && v.len > 0 && v.ptr >= s->ptr &&
+           v.ptr < s->ptr + s->capacity;
+}
+
 void str_add(struct str *s, struct view v)
 {
+    bool inside = is_inside(s, v);
+    size_t offset = inside ? (size_t)(v.ptr - s->ptr) : 0;
     char *room = str_reserve(s, v.len);
     if (room != NULL) {
         if (v.len > 0) {
-            memcpy(room, v.ptr, v.len);
+            memcpy(room, inside ? s->ptr + offset : v.ptr, v.len);
         }
         str_commit(s, v.len);
     }
@@ -95,6 +108,7 @@ void str_add_byte(struct str *s, char byte)
 
 void str_add_lower(struct str *s, struct view v)
 {
+    CHECK(!is_inside(s, v));
     char *room = str_reserve(s, v.len);
     if (room != NULL) {
         for (size_t i = 0; i < v.len; i++) {
@@ -106,16 +120,19 @@ void str_add_lower(struct str *s, struct view v)
 
 void str_vprintf(struct str *s, const char *format, va_list args)
 {
+    int saved_errno = errno;
     va_list again;
     va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, args);
     CHECK(len >= 0);
     char *room = str_reserve(s, (size_t)len);
     if (room != NULL) {
+        errno = saved_errno; /* "%m" must print the same again */
         (void)vsnprintf(room, (size_t)len + 1, format, again);
         str_commit(s, (size_t)len);
     }
     va_end(again);
+    errno = saved_errno;
 }
 
 void str_printf(struct str *s, const char *format, ...)
@@ -128,7 +145,7 @@ void str_printf(struct str *s, const char *format, ...)
 
 void str_set(struct str *s, struct view v)
 {
-    CHECK(s->ptr == NULL || v.ptr + v.len <= s->ptr || v.ptr >= s->ptr + s->capacity);
+    CHECK(!is_inside(s, v));
     str_clear(s);
     str_add(s, v);
 }

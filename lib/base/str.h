@@ -32,10 +32,11 @@ const char *str_ptr(const struct str *s);
 struct view str_view(const struct str *s);
 bool str_ok(const struct str *s);
 
-void str_add(struct str *s, struct view v);
+void str_add(struct str *s, struct view v); /* V may be part of S */
 void str_add_cstr(struct str *s, const char *text);
 void str_add_byte(struct str *s, char byte);
 void str_add_lower(struct str *s, struct view v); /* ASCII lower-cased */
+/* Arguments must not point into S.  errno is kept, so that "%m" may be used. */
 void str_printf(struct str *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void str_vprintf(struct str *s, const char *format, va_list args)

@@ -52,7 +52,8 @@ struct view view_from(struct view v, size_t from)
     if (from > v.len) {
         from = v.len;
     }
-    return view_of(v.ptr + from, v.len - from);
+    /* No arithmetic on the null pointer of an empty view. */
+    return from > 0 ? view_of(v.ptr + from, v.len - from) : v;
 }
 
 struct view view_first(struct view v, size_t len)
@@ -95,11 +96,12 @@ bool view_next_word(struct view *rest, const char *separators, struct view *word
     while (start < rest->len && is_separator(rest->ptr[start], separators)) {
         start++;
     }
-    size_t end = start;
-    while (end < rest->len && !is_separator(rest->ptr[end], separators)) {
-        end++;
+    *rest = view_from(*rest, start);
+    size_t len = 0;
+    while (len < rest->len && !is_separator(rest->ptr[len], separators)) {
+        len++;
     }
-    *word_out = view_of(rest->ptr + start, end - start);
-    *rest = view_from(*rest, end);
-    return word_out->len > 0;
+    *word_out = view_first(*rest, len);
+    *rest = view_from(*rest, len);
+    return len > 0;
 }

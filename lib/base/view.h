@@ -6,6 +6,7 @@
 #ifndef BASE_VIEW_H
 #define BASE_VIEW_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -17,8 +18,8 @@ struct view {
 
 /* A view of a string literal, usable in constant expressions. */
 #define VIEW(literal) ((struct view){(literal), sizeof(literal) - 1})
-/* Arguments for "%.*s". */
-#define VIEW_ARG(v) (int)(v).len, (v).ptr
+/* Arguments for "%.*s"; what is too long for it is cut. */
+#define VIEW_ARG(v) view_print_length(v), (v).ptr
 
 static inline struct view view_of(const char *ptr, size_t len)
 {
@@ -29,6 +30,12 @@ static inline struct view view_of(const char *ptr, size_t len)
 static inline struct view view_cstr(const char *s)
 {
     return (struct view){s != NULL ? s : "", s != NULL ? strlen(s) : 0};
+}
+
+/* Its length as printf's precision, which a negative number would switch off. */
+static inline int view_print_length(struct view v)
+{
+    return v.len < INT_MAX ? (int)v.len : INT_MAX;
 }
 
 bool view_equal(struct view a, struct view b);
