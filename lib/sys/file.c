@@ -120,27 +120,33 @@ static enum outcome read_open_file(int fd, const char *path, size_t max,
 
 enum outcome file_read(const char *path, size_t max, struct str *out, struct err *err)
 {
-    FD_AUTO int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    struct stat st;
+    /* O_NONBLOCK: whoever puts a FIFO there must not stop us. */
+    FD_AUTO int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) != 0) {
         return err_temp(err, "4.3.0", "open %s: %m", path);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return err_perm(err, "5.3.0", "%s: not a regular file", path);
     }
     return read_open_file(fd, path, max, out, err);
 }
 
+/* The file as it will be, under another name.  Nobody else may open it before its owner
+ * and mode are right. */
 static bool write_new_file(const char *path, struct view data, mode_t mode,
                            const struct stat *old)
 {
     FD_AUTO int fd =
-        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return false;
     }
-    if (old != NULL &&
-        (fchmod(fd, old->st_mode & 07777) != 0 ||
-         (geteuid() == 0 && fchown(fd, old->st_uid, old->st_gid) != 0))) {
+    if (old != NULL && geteuid() == 0 && fchown(fd, old->st_uid, old->st_gid) != 0) {
         return false;
     }
-    return file_write_all(fd, data.ptr, data.len) && fsync(fd) == 0;
+    return fchmod(fd, old != NULL ? old->st_mode & 07777 : mode) == 0 &&
+           file_write_all(fd, data.ptr, data.len) && fsync(fd) == 0;
 }
 
 enum outcome file_replace(const char *path, struct view data, mode_t mode,
@@ -164,13 +170,35 @@ enum outcome file_replace(const char *path, struct view data, mode_t mode,
     return OK;
 }
 
+static bool is_directory(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* What is there already may be reported by other errors than EEXIST (read-only
+ * parents); something that is no directory is not good enough. */
+static bool make_dir(const char *path, mode_t mode)
+{
+    if (mkdir(path, mode) == 0) {
+        return true;
+    }
+    int saved_errno = errno;
+    bool there = is_directory(path);
+    errno = saved_errno == EEXIST ? ENOTDIR : saved_errno;
+    return there;
+}
+
 bool file_make_dirs(const char *path, mode_t mode)
 {
     STR_AUTO struct str prefix = {0};
+    if (is_directory(path)) {
+        return true;
+    }
     for (const char *p = path; *p != '\0'; p++) {
         str_add_byte(&prefix, *p);
-        if (p > path && (p[1] == '/' || p[1] == '\0') && *p != '/' &&
-            mkdir(str_ptr(&prefix), mode) != 0 && errno != EEXIST) {
+        bool component_ends = *p != '/' && (p[1] == '/' || p[1] == '\0');
+        if (component_ends && !make_dir(str_ptr(&prefix), mode)) {
             return false;
         }
     }

@@ -28,10 +28,11 @@ ssize_t file_pread_all(int fd, void *data, size_t len, int64_t offset);
 NODISCARD enum outcome file_read(const char *path, size_t max, struct str *out,
                                  struct err *err);
 /* Replace PATH by DATA atomically: temporary file beside it, fsync, rename.
- * Keeps mode and owner of a file that was there, else uses MODE. */
+ * Keeps mode and (as root) owner of a file that was there; a new one gets MODE,
+ * whatever the umask. */
 NODISCARD enum outcome file_replace(const char *path, struct view data, mode_t mode,
                                     struct err *err);
-/* Make DIRECTORY and its missing parents with MODE. */
+/* Make PATH and its missing parents with MODE; true as well if it was a directory. */
 bool file_make_dirs(const char *path, mode_t mode);
 /* Exclusive advisory lock (fcntl); false with errno EAGAIN when WAIT is false
  * and another process holds it. */
