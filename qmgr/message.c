@@ -209,8 +209,6 @@ void message_outcome(struct qmgr *qmgr, struct message *message,
                      const struct deliver_outcome *outcome)
 {
     const unsigned report = QUEUE_FILE_VERIFY_ONLY | QUEUE_FILE_RECORD_TRACE;
-    CHECK(message->unfinished > 0);
-    message->unfinished--;
     if ((message->file.flags & report) != 0 ||
         (outcome->status == DELIVER_SENT && outcome->action.len > 0 &&
          (recipient->dsn_notify & DSN_NOTIFY_SUCCESS) != 0)) {
