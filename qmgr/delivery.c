@@ -111,8 +111,8 @@ static void job_done(struct qmgr *qmgr, struct job *job)
     struct message *message = job->message;
     struct destination *destination = job->destination;
     CHECK(message->unfinished >= job->count);
-    /* Recording waits for the disk, so other jobs of the message run meanwhile: exactly the
-     * one that counts down to zero may finish it. */
+    /* Recording waits for the disk, so other jobs of the message run meanwhile: exactly
+     * the one that counts down to zero may finish it. */
     message->unfinished -= job->count;
     bool last = message->unfinished == 0;
     job_free(job);
