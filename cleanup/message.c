@@ -93,6 +93,7 @@ static bool is_in_order(const struct message *message, enum submit_frame kind)
         return message->has_sender;
     case SUBMIT_FRAME_FILE_FLAGS:
     case SUBMIT_FRAME_ATTRIBUTE:
+    case SUBMIT_FRAME_HOLD:
         return true;
     default:
         return false;
@@ -136,6 +137,10 @@ bool message_record(struct message *message, const struct submit_record *record)
     }
     if (record->kind == SUBMIT_FRAME_ARRIVAL) {
         message->arrival_time = (int64_t)record->number;
+        return true;
+    }
+    if (record->kind == SUBMIT_FRAME_HOLD) {
+        message->flags |= SUBMIT_HOLD;
         return true;
     }
     start_writing(message);

@@ -199,6 +199,12 @@ void submit_content(struct submit *submit, struct view data)
     }
 }
 
+void submit_hold(struct submit *submit)
+{
+    (void)begin_record(submit, SUBMIT_FRAME_HOLD);
+    send_record(submit);
+}
+
 /* --- the end ------------------------------------------------------------------ */
 
 /* Read RESULT into submit->result. */

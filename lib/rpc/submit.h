@@ -64,6 +64,9 @@ void submit_recipient(struct submit *submit, const struct queue_recipient *recip
 void submit_content(struct submit *submit, struct view data);
 /* Ask for the commit and wait for the answer.  Frees SUBMIT. */
 void submit_finish(struct submit *submit, struct submit_result *result_out);
+/* The message goes into the hold queue: SUBMIT_HOLD, decided later.  Not through
+ * postdrop. */
+void submit_hold(struct submit *submit);
 /* Drop the message; the queue file disappears.  Frees SUBMIT. */
 void submit_abort(struct submit *submit);
 /* True while cleanup has not reported trouble (size limit): a sender may stop early. */
@@ -82,6 +85,7 @@ enum submit_frame {
     SUBMIT_FRAME_CONTENT = 'C',    /* bytes (one view) */
     SUBMIT_FRAME_FINISH = 'E',     /*                                     -> RESULT */
     SUBMIT_FRAME_ABORT = 'X',      /* no answer */
+    SUBMIT_FRAME_HOLD = 'H',       /* no answer */
     SUBMIT_FRAME_RESULT = 'e' /* u8 status, dsn, text, u64 size; may come before FINISH
                                  was sent when the message cannot succeed any more */
 };

@@ -84,6 +84,7 @@ bool submit_record_parse(uint8_t kind, struct view fields,
         break;
     case SUBMIT_FRAME_FINISH:
     case SUBMIT_FRAME_ABORT:
+    case SUBMIT_FRAME_HOLD:
         break;
     default:
         return false;
