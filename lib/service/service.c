@@ -184,6 +184,7 @@ static void prepare(struct worker *worker)
     worker->context.name = worker->arguments.name;
     worker->context.type = worker->arguments.type;
     worker->context.arguments = worker->arguments.rest;
+    worker->context.stand_alone = worker->arguments.stand_alone;
     worker->context.privileged =
         geteuid() == 0 && service->keep_root && !worker->arguments.unprivileged;
     set_limits(worker);

@@ -30,6 +30,7 @@ struct service_context {
     char *const *arguments; /* of master.cf, behind program and options (pipe) */
     bool privileged;        /* started by root: may switch users if .keep_root */
     void *state;            /* the program's own, from .open or .ready */
+    bool stand_alone;       /* -S: one session on standard input and output */
     bool stopping;          /* no new work, please: reload, max_use, shutdown */
 };
 
