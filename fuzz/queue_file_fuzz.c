@@ -44,7 +44,9 @@ static void read_file(const uint8_t *bytes, size_t len)
             touch_view(record->recipient.dsn_orcpt);
             CHECK((size_t)record->recipient.state_offset < len);
         }
-        (void)queue_file_verify_content(fd, &message, &err);
+        if (queue_file_verify_content(fd, &message, &err) != OK) {
+            CHECK(err.outcome == PERMFAIL);
+        }
     }
     arena_clear(&arena);
     fd_close(&fd);
