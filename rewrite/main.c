@@ -44,7 +44,7 @@ static void rewrite_session(struct service_context *context, struct stream *clie
     STR_AUTO struct str frame = {0};
     struct frame_reader request;
     uint8_t kind;
-    while (frame_receive(client, &kind, &request)) {
+    while (service_await(context, client) && frame_receive(client, &kind, &request)) {
         if (kind != RESOLVE_FRAME_ASK || !answer(context->state, &request, &frame)) {
             log_warning("malformed request for address resolution");
             return;
