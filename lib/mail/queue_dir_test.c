@@ -157,7 +157,7 @@ static void test_files(void **state)
     struct stat st;
     int fd = queue_create(dirs, QUEUE_INCOMING, false, id, &err);
     assert_true(fd >= 0);
-    uint64_t inode;
+    uint64_t inode = 0;
     assert_true(fstat(fd, &st) == 0 && queue_id_inode(id, &inode));
     assert_int_equal(inode, st.st_ino);
     assert_int_equal(st.st_mode & 0777, 0600);
