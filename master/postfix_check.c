@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The directories of a mail system: made when missing, owners and modes looked at
- * (check) or put right (set-permissions).  One table says how they must be.
+ * postfix check: owners and modes that let somebody do what he should not.  Warns
+ * in the words, and about the places, that administrators know; changes nothing.
  */
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <fts.h>
-#include <grp.h>
-#include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,155 +16,28 @@
 #include "master/postfix_command.h"
 #include "sys/file.h"
 
-static const struct {
-    const char *name;
-    mode_t mode;
-    bool mail_owner; /* else root */
-    bool setgid_group;
-} queue_directories[] = {
-    {"", 0755, false, false},        {"active", 0700, true, false},
-    {"bounce", 0700, true, false},   {"corrupt", 0700, true, false},
-    {"defer", 0700, true, false},    {"deferred", 0700, true, false},
-    {"flush", 0700, true, false},    {"hold", 0700, true, false},
-    {"incoming", 0700, true, false}, {"maildrop", 01730, true, true},
-    {"pid", 0755, false, false},     {"private", 0700, true, false},
-    {"public", 02710, true, true},   {"saved", 0700, true, false},
-    {"trace", 0700, true, false},
-};
+enum { COPY_MOST = 1024 * 1024 };
 
-struct owners {
-    uid_t mail_owner;
-    gid_t mail_group, setgid_group;
-    bool root; /* else everything belongs to the caller */
-};
-
-static struct owners find_owners(const struct control *control)
+static int by_name(const FTSENT **a, const FTSENT **b)
 {
-    struct owners owners = {.root = geteuid() == 0};
-    if (!owners.root) {
-        owners.mail_owner = geteuid();
-        owners.mail_group = owners.setgid_group = getegid();
-        return owners;
-    }
-    const char *user_name = conf_str(control->conf, P_mail_owner);
-    const char *group_name = conf_str(control->conf, P_setgid_group);
-    const struct passwd *user = getpwnam(user_name);
-    const struct group *group = getgrnam(group_name);
-    if (user == NULL) {
-        script_fatal("mail_owner = %s: no such user", user_name);
-    }
-    if (group == NULL) {
-        script_fatal("setgid_group = %s: no such group", group_name);
-    }
-    owners.mail_owner = user->pw_uid;
-    owners.mail_group = user->pw_gid;
-    owners.setgid_group = group->gr_gid;
-    return owners;
+    return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-static bool put_right(const char *path, size_t i, const struct owners *owners)
-{
-    bool mine = queue_directories[i].mail_owner;
-    uid_t uid = mine ? owners->mail_owner : 0;
-    gid_t gid = queue_directories[i].setgid_group ? owners->setgid_group
-                : mine                            ? owners->mail_group
-                                                  : 0;
-    if (owners->root && chown(path, uid, gid) != 0) {
-        return false;
-    }
-    /* Without root nobody else takes part: the group bits would mean nothing. */
-    mode_t mode = owners->root ? queue_directories[i].mode : 0700;
-    return chmod(path, mode) == 0;
-}
+typedef void check_function(const char *path, const struct stat *st,
+                            const void *context);
 
-static bool make_queue_directory(const struct control *control, size_t i,
-                                 const struct owners *owners)
+/* Everything below DIRECTORY, named DIRECTORY/./NAME as find(1) would; links and
+ * devices of other file systems are left out. */
+static void for_each_below(const char *directory, check_function *check,
+                           const void *context)
 {
-    STR_AUTO struct str path = {0};
-    str_printf(&path, "%s%s%s", control->queue_directory,
-               queue_directories[i].name[0] != '\0' ? "/" : "",
-               queue_directories[i].name);
-    struct stat st;
-    if (stat(str_ptr(&path), &st) == 0) {
-        return true;
-    }
-    bool made = i == 0 ? file_make_dirs(str_ptr(&path), 0755)
-                       : mkdir(str_ptr(&path), 0700) == 0;
-    if (!made || !put_right(str_ptr(&path), i, owners)) {
-        script_warning("cannot make directory %s: %s", str_ptr(&path), strerror(errno));
-        return false;
-    }
-    return true;
-}
-
-bool check_make_directories(const struct control *control)
-{
-    struct owners owners = find_owners(control);
-    const char *data = conf_str(control->conf, P_data_directory);
-    struct stat st;
-    for (size_t i = 0; i < ARRAY_SIZE(queue_directories); i++) {
-        if (!make_queue_directory(control, i, &owners)) {
-            return false;
-        }
-    }
-    if (stat(data, &st) != 0 &&
-        (!file_make_dirs(data, 0700) ||
-         (owners.root && chown(data, owners.mail_owner, owners.mail_group) != 0))) {
-        script_warning("cannot make directory %s: %s", data, strerror(errno));
-        return false;
-    }
-    return true;
-}
-
-/* --- warnings ------------------------------------------------------------------- */
-
-static void warn_about_queue(const struct control *control, const struct owners *owners)
-{
-    STR_AUTO struct str path = {0};
-    for (size_t i = 0; i < ARRAY_SIZE(queue_directories); i++) {
-        struct stat st;
-        str_clear(&path);
-        str_printf(&path, "%s%s%s", control->queue_directory,
-                   queue_directories[i].name[0] != '\0' ? "/" : "",
-                   queue_directories[i].name);
-        if (stat(str_ptr(&path), &st) != 0) {
-            continue;
-        }
-        uid_t wanted = queue_directories[i].mail_owner ? owners->mail_owner : 0;
-        if (st.st_uid != wanted) {
-            script_warning("not owned by %s: %s",
-                           queue_directories[i].mail_owner
-                               ? conf_str(control->conf, P_mail_owner)
-                               : "root",
-                           str_ptr(&path));
-        }
-        mode_t writable =
-            queue_directories[i].setgid_group ? S_IWOTH : S_IWGRP | S_IWOTH;
-        if ((st.st_mode & writable) != 0 &&
-            strcmp(queue_directories[i].name, "maildrop") != 0) {
-            script_warning("group or other writable: %s", str_ptr(&path));
-        }
-    }
-}
-
-/* Files below TOP (listed as TOP/./name, as find(1) would): owner and write bits. */
-static void warn_about_tree(const char *top, uid_t owner, const char *owner_name)
-{
-    char *start = xasprintf("%s/.", top);
+    char *start = xasprintf("%s/.", directory);
     char *const tops[] = {start, NULL};
-    FTS *tree = fts_open(tops, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
-    FTSENT *entry = NULL;
+    FTS *tree = fts_open(tops, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, by_name);
+    const FTSENT *entry;
     while (tree != NULL && (entry = fts_read(tree)) != NULL) {
-        if (entry->fts_info == FTS_DP || entry->fts_info == FTS_SL ||
-            entry->fts_statp == NULL || entry->fts_info == FTS_NS) {
-            continue;
-        }
-        if (entry->fts_statp->st_uid != owner) {
-            script_warning("not owned by %s: %s", owner_name, entry->fts_path);
-        }
-        if ((entry->fts_statp->st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
-            !S_ISSOCK(entry->fts_statp->st_mode)) {
-            script_warning("group or other writable: %s", entry->fts_path);
+        if (entry->fts_info == FTS_D || entry->fts_info == FTS_F) {
+            check(entry->fts_path, entry->fts_statp, context);
         }
     }
     if (tree != NULL) {
@@ -176,64 +46,180 @@ static void warn_about_tree(const char *top, uid_t owner, const char *owner_name
     free(start);
 }
 
+struct owner {
+    uid_t uid;
+    const char *name;
+};
+
+static void check_owner(const char *path, const struct stat *st, const void *context)
+{
+    const struct owner *owner = context;
+    if (st->st_uid != owner->uid) {
+        log_warning("not owned by %s: %s", owner->name, path);
+    }
+}
+
+static void check_writable(const char *path, const struct stat *st, const void *context)
+{
+    (void)context;
+    if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        log_warning("group or other writable: %s", path);
+    }
+}
+
+static void check_one(const char *path, check_function *check, const void *context)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0) {
+        check(path, &st, context);
+    }
+}
+
+/* What root relies on. */
+static void check_roots_own(const struct control *control)
+{
+    static const struct owner root = {0, "root"};
+    const char *trees[] = {control->config_directory,
+                           conf_str(control->conf, P_daemon_directory)};
+    char *queue = xasprintf("%s/.", control->queue_directory);
+    char *pid = xasprintf("%s/%s", control->queue_directory,
+                          conf_str(control->conf, P_process_id_directory));
+    check_one(queue, check_owner, &root);
+    check_one(pid, check_owner, &root);
+    check_one(queue, check_writable, NULL);
+    check_one(pid, check_writable, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+        for_each_below(trees[i], check_owner, &root);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+        for_each_below(trees[i], check_writable, NULL);
+    }
+    free(queue);
+    free(pid);
+}
+
+/* Sockets in public/ and private/ too: their owner is who is listened to. */
+static void check_entries(const char *directory, const struct owner *owner)
+{
+    struct dirent **names = NULL;
+    int count = scandir(directory, &names, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        if (names[i]->d_name[0] != '.') {
+            char *path = xasprintf("%s/%s", directory, names[i]->d_name);
+            check_one(path, check_owner, owner);
+            free(path);
+        }
+        free(names[i]);
+    }
+    free(names);
+}
+
+static void check_queue(const struct control *control, const struct owner *owner)
+{
+    static const char *const directories[] = {
+        "active",   "bounce",   "corrupt", "defer",  "deferred", "flush", "hold",
+        "incoming", "maildrop", "private", "public", "saved",    "trace"};
+    for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+        const char *name = directories[i];
+        char *path = xasprintf("%s/%s", control->queue_directory, name);
+        check_one(path, check_owner, owner);
+        if (strcmp(name, "public") == 0 || strcmp(name, "private") == 0) {
+            check_entries(path, owner);
+        }
+        free(path);
+    }
+}
+
+/* --- set-gid ----------------------------------------------------------------- */
+
+struct group {
+    gid_t gid;
+    const char *name;
+};
+
+static void check_group(const char *path, const struct stat *st, const void *context)
+{
+    const struct group *group = context;
+    if (st->st_gid != group->gid) {
+        log_warning("not owned by group %s: %s", group->name, path);
+    }
+}
+
+static void check_set_gid(const char *path, const struct stat *st, const void *context)
+{
+    (void)context;
+    if ((st->st_mode & 02111) != 02111) {
+        log_warning("not set-gid or not owner+group+world executable: %s", path);
+    }
+}
+
+static void check_set_gid_group(const struct control *control,
+                                const struct group *group)
+{
+    const char *commands = conf_str(control->conf, P_command_directory);
+    char *public_directory = xasprintf("%s/public", control->queue_directory);
+    char *maildrop = xasprintf("%s/maildrop", control->queue_directory);
+    char *postqueue = xasprintf("%s/postqueue", commands);
+    char *postdrop = xasprintf("%s/postdrop", commands);
+    check_one(public_directory, check_group, group);
+    check_one(maildrop, check_group, group);
+    check_one(postqueue, check_group, group);
+    check_one(postdrop, check_group, group);
+    check_one(postqueue, check_set_gid, NULL);
+    check_one(postdrop, check_set_gid, NULL);
+    free(public_directory);
+    free(maildrop);
+    free(postqueue);
+    free(postdrop);
+}
+
+/* --- copies for the chroot ----------------------------------------------------- */
+
+static void check_copy(const char *path, const struct stat *st, const void *context)
+{
+    const struct control *control = context;
+    STR_AUTO struct str copy = {0};
+    STR_AUTO struct str original = {0};
+    struct err err;
+    /* QUEUE/./etc/hosts is the copy of /etc/hosts. */
+    const char *place = path + strlen(control->queue_directory) + strlen("/etc/.");
+    STR_AUTO struct str original_path = {0};
+    str_printf(&original_path, "/etc%s", place);
+    if (!S_ISREG(st->st_mode) || access(str_ptr(&original_path), F_OK) != 0) {
+        return;
+    }
+    if (file_read(path, COPY_MOST, &copy, &err) != OK ||
+        file_read(str_ptr(&original_path), COPY_MOST, &original, &err) != OK ||
+        !view_equal(str_view(&copy), str_view(&original))) {
+        log_warning("%s/etc%s and %s differ", control->queue_directory, place,
+                    str_ptr(&original_path));
+    }
+}
+
+static void check_copies(const struct control *control)
+{
+    struct stat st;
+    char *etc = xasprintf("%s/etc", control->queue_directory);
+    if (stat(etc, &st) == 0 && S_ISDIR(st.st_mode)) {
+        for_each_below(etc, check_copy, control);
+    }
+    free(etc);
+}
+
 void check_permissions(const struct control *control)
 {
-    struct owners owners = find_owners(control);
+    struct owners owners = owners_find(control);
     if (!owners.root) {
-        return; /* one user owns all of it */
+        return; /* all of it belongs to one user */
     }
-    warn_about_tree(control->config_directory, 0, "root");
-    warn_about_tree(conf_str(control->conf, P_data_directory), owners.mail_owner,
-                    conf_str(control->conf, P_mail_owner));
-    warn_about_queue(control, &owners);
-}
-
-/* --- set-permissions ---------------------------------------------------------------
- */
-
-static bool set_group_bit(const struct control *control, const struct owners *owners,
-                          const char *command)
-{
-    STR_AUTO struct str path = {0};
-    str_printf(&path, "%s/%s", conf_str(control->conf, P_command_directory), command);
-    /* chown clears the bit, so it comes first. */
-    if (chown(str_ptr(&path), 0, owners->setgid_group) != 0 ||
-        chmod(str_ptr(&path), 02755) != 0) {
-        script_warning("cannot set owner and mode of %s: %s", str_ptr(&path),
-                       strerror(errno));
-        return false;
-    }
-    return true;
-}
-
-bool check_set_permissions(const struct control *control)
-{
-    static const char *const set_gid[] = {"postdrop", "postqueue", "postlog"};
-    struct owners owners = find_owners(control);
-    if (!owners.root) {
-        script_warning(
-            "set-permissions: without root everything belongs to the caller");
-        return false;
-    }
-    bool good = true;
-    STR_AUTO struct str path = {0};
-    for (size_t i = 0; i < ARRAY_SIZE(queue_directories); i++) {
-        str_clear(&path);
-        str_printf(&path, "%s/%s", control->queue_directory, queue_directories[i].name);
-        if (!put_right(str_ptr(&path), i, &owners)) {
-            script_warning("cannot set owner and mode of %s: %s", str_ptr(&path),
-                           strerror(errno));
-            good = false;
-        }
-    }
+    struct owner mail_owner = {owners.mail_owner,
+                               conf_str(control->conf, P_mail_owner)};
+    struct group group = {owners.setgid_group, conf_str(control->conf, P_setgid_group)};
     const char *data = conf_str(control->conf, P_data_directory);
-    if (chown(data, owners.mail_owner, owners.mail_group) != 0 ||
-        chmod(data, 0700) != 0) {
-        script_warning("cannot set owner and mode of %s: %s", data, strerror(errno));
-        good = false;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(set_gid); i++) {
-        good = set_group_bit(control, &owners, set_gid[i]) && good;
-    }
-    return good;
+    check_roots_own(control);
+    for_each_below(data, check_owner, &mail_owner);
+    for_each_below(data, check_writable, NULL);
+    check_queue(control, &mail_owner);
+    check_set_gid_group(control, &group);
+    check_copies(control);
 }

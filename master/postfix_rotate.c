@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * postfix logrotate: the mail log gets another name (maillog_file_rotate_suffix), the
- * running system a new file, and the old one is compressed.
+ * running system a new file, and the old one is compressed when nobody writes to it
+ * any more.
  */
 #include <errno.h>
 #include <signal.h>
@@ -14,31 +15,38 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "master/postfix_command.h"
-#include "sys/child.h"
+#include "sys/clock.h"
 
-enum { REOPEN_PAUSE_SECONDS = 1 };
+enum {
+    SUFFIX_MAX = 128,
+    COMPRESSOR_WORDS_MAX = 16,
+    REOPEN_PATIENCE = 5 * CLOCK_SECOND,
+    POLL_TIME = 20 * CLOCK_MILLISECOND,
+    /* A worker that has just been told may be in the middle of a line. */
+    LAST_LINES_TIME = 200 * CLOCK_MILLISECOND
+};
 
-static int compress(const struct control *control, char *file)
+static void compress(const struct control *control, char *file)
 {
-    static const int standard[] = {0, 1, 2};
-    char *compressor = xstrdup(conf_str(control->conf, P_maillog_file_compressor));
-    if (compressor[0] == '\0') {
-        free(compressor);
-        return 0;
-    }
+    char *command = xstrdup(conf_str(control->conf, P_maillog_file_compressor));
     char env[] = "/usr/bin/env";
-    char *argv[] = {env, compressor, file, NULL};
-    struct child_plan plan = {.path = env,
-                              .argv = argv,
-                              .descriptors = standard,
-                              .descriptor_count = ARRAY_SIZE(standard)};
-    pid_t pid = child_start(&plan);
-    int status = pid > 0 ? child_wait(pid) : -1;
-    free(compressor);
-    if (status != 0) {
-        script_warning("cannot compress %s", file);
+    char *argv[COMPRESSOR_WORDS_MAX + 3] = {env};
+    int count = 1;
+    char *place = NULL;
+    for (char *word = strtok_r(command, " \t", &place);
+         word != NULL && count <= COMPRESSOR_WORDS_MAX;
+         word = strtok_r(NULL, " \t", &place)) {
+        argv[count++] = word;
     }
-    return status != 0;
+    argv[count] = file;
+    if (count == 1) {
+        log_fatal("maillog_file_compressor is empty: %s is not compressed", file);
+    }
+    if (control_run(env, argv, true) != 0) {
+        log_fatal("cannot compress %s with \"%s\"", file,
+                  conf_str(control->conf, P_maillog_file_compressor));
+    }
+    free(command);
 }
 
 /* The format is the administrator's, as strftime(3) has it. */
@@ -51,36 +59,57 @@ static bool format_time(const char *format, const struct tm *tm, char *text,
 #pragma GCC diagnostic pop
 }
 
-int rotate_log(const struct control *control)
+static char *target_name(const struct control *control, const char *file)
 {
-    const char *file = conf_str(control->conf, P_maillog_file);
-    if (file[0] == '\0') {
-        script_fatal("maillog_file is empty: syslog rotates the log");
-    }
-    if (strcmp(file, "/dev/stdout") == 0) {
-        script_fatal("maillog_file is /dev/stdout: there is no file to rotate");
-    }
-    char suffix[64];
+    char suffix[SUFFIX_MAX];
     struct tm tm;
     time_t now = time(NULL);
+    const char *format = conf_str(control->conf, P_maillog_file_rotate_suffix);
     (void)localtime_r(&now, &tm);
-    if (!format_time(conf_str(control->conf, P_maillog_file_rotate_suffix), &tm, suffix,
-                     sizeof(suffix))) {
-        script_fatal("maillog_file_rotate_suffix is empty or too long");
+    if (!format_time(format, &tm, suffix, sizeof(suffix)) ||
+        strchr(suffix, '/') != NULL) {
+        log_fatal("bad value of maillog_file_rotate_suffix: %s", format);
     }
-    char *target = xasprintf("%s.%s", file, suffix);
+    return xasprintf("%s.%s", file, suffix);
+}
+
+/* master opens a new file and hands it to all workers. */
+static void make_master_reopen(const struct control *control, const char *file)
+{
+    pid_t master = control_master_pid(control);
+    if (master == 0) {
+        return;
+    }
+    if (kill(master, SIGUSR1) != 0) {
+        log_fatal("signal the master process %ld: %m", (long)master);
+    }
+    int64_t deadline = clock_now() + REOPEN_PATIENCE;
+    while (access(file, F_OK) != 0) {
+        if (clock_now() > deadline) {
+            log_fatal("the master process %ld does not open a new %s", (long)master,
+                      file);
+        }
+        (void)usleep(POLL_TIME);
+    }
+    (void)usleep(LAST_LINES_TIME);
+}
+
+int rotate_log(struct control *control)
+{
+    control_need_config(control, false);
+    const char *file = conf_str(control->conf, P_maillog_file);
+    if (file[0] == '\0' || strcmp(file, "/dev/stdout") == 0) {
+        log_fatal("maillog_file is not a file: nothing to rotate");
+    }
+    char *target = target_name(control, file);
     if (access(target, F_OK) == 0) {
-        script_fatal("%s exists already", target);
+        log_fatal("%s exists already", target);
     }
     if (rename(file, target) != 0) {
-        script_fatal("rename %s to %s: %s", file, target, strerror(errno));
+        log_fatal("rename %s to %s: %m", file, target);
     }
-    pid_t master = control_master_pid(control);
-    if (master != 0 && kill(master, SIGHUP) == 0) {
-        (void)sleep(
-            REOPEN_PAUSE_SECONDS); /* workers write their last lines to the old file */
-    }
-    int status = compress(control, target);
+    make_master_reopen(control, file);
+    compress(control, target);
     free(target);
-    return status;
+    return EXIT_SUCCESS;
 }

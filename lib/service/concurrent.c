@@ -20,6 +20,11 @@ enum {
     HANDFUL = 4,
     HANDFUL_AGAIN = 2,
     STOP_GRACE = 5 * CLOCK_SECOND,
+    /* Who becomes busy lets others have the next clients for as long as it takes to
+     * start another process, so that a burst does not end up in one; but not all the
+     * time. */
+    HOLD_OFF = 10 * CLOCK_MILLISECOND,
+    HOLD_OFF_EVERY = 10 * CLOCK_SECOND,
     /* Session numbers: above every process ID, with the process ID as last digits. */
     NUMBER_STEP = 10000000
 };
@@ -31,6 +36,9 @@ struct loop {
     struct task_watch *termination;
     struct task_timer idle;
     struct task_timer grace;
+    struct task_timer hold_off;
+    int64_t held_off; /* when it was last done */
+    bool holding_off;
     struct list clients;
     unsigned client_count;
     bool *slots; /* client_limit of them: which session numbers are in use */
@@ -80,11 +88,26 @@ static enum worker_state next_state(const struct loop *loop)
                                                           : WORKER_AVAILABLE;
 }
 
+static void begin_hold_off(struct loop *loop)
+{
+    int64_t now = clock_now();
+    if (loop->worker->service->single ||
+        (loop->held_off != 0 && now - loop->held_off < HOLD_OFF_EVERY)) {
+        return;
+    }
+    loop->held_off = now;
+    loop->holding_off = true;
+    task_timer_set(&loop->hold_off, now + HOLD_OFF);
+}
+
 /* After every change: tell master, listen or not, leave when nothing is left to do. */
 static void settle(struct loop *loop)
 {
     struct worker *worker = loop->worker;
     enum worker_state state = next_state(loop);
+    if (state == WORKER_BUSY && worker->reported_state == WORKER_AVAILABLE) {
+        begin_hold_off(loop);
+    }
     worker_report(worker, state,
                   state == WORKER_RETIRING ? loop->client_count : worker->client_limit);
     if (worker->context.stopping) {
@@ -93,7 +116,7 @@ static void settle(struct loop *loop)
         }
         return;
     }
-    set_listening(loop, state != WORKER_FULL);
+    set_listening(loop, state != WORKER_FULL && !loop->holding_off);
     if (loop->client_count > 0) {
         task_timer_clear(&loop->idle);
     } else if (worker->max_idle != CLOCK_NEVER) {
@@ -243,6 +266,13 @@ static void on_idle(void *argument)
     }
 }
 
+static void on_hold_off(void *argument)
+{
+    struct loop *loop = argument;
+    loop->holding_off = false;
+    settle(loop);
+}
+
 static void on_grace(void *argument)
 {
     (void)argument;
@@ -268,6 +298,7 @@ static void start_loop(struct loop *loop)
     loop->listening = true;
     task_timer_init(&loop->idle, on_idle, loop);
     task_timer_init(&loop->grace, on_grace, loop);
+    task_timer_init(&loop->hold_off, on_hold_off, loop);
     loop->channel = task_watch_fd(worker->channel.fd, TASK_READ, on_channel, loop);
     loop->termination = task_watch_signal(SIGTERM, on_termination, loop);
     for (int i = 0; i < worker->listener_count; i++) {
@@ -286,6 +317,7 @@ static void end_loop(struct loop *loop)
     task_watch_free(&loop->termination);
     task_timer_done(&loop->idle);
     task_timer_done(&loop->grace);
+    task_timer_done(&loop->hold_off);
     free(loop->slots);
     free(loop);
 }
