@@ -22,6 +22,7 @@ struct request {
     const struct bounce_request *asked;
     struct arena arena;
     struct queue_message message;
+    struct delivery_record *records;
     struct notice notice; /* what all notices of this request have in common */
 };
 
@@ -95,6 +96,7 @@ static enum outcome read_records(struct request *request, struct err *err)
             records[kept++] = records[i];
         }
     }
+    request->records = records;
     notice->records = records;
     notice->record_count = kept;
     return OK;
@@ -191,6 +193,17 @@ static enum outcome serve_delayed(struct request *request, struct err *err)
     return outcome;
 }
 
+/* What would have become of a recipient, had this been more than a question. */
+static void mark_as_verified(struct request *request, struct delivery_record *records)
+{
+    for (size_t i = 0; i < request->notice.record_count; i++) {
+        bool failed = view_equal_cstr(records[i].action, "failed") ||
+                      view_equal_cstr(records[i].action, "delayed") ||
+                      view_equal_cstr(records[i].action, "expired");
+        records[i].action = failed ? VIEW("undeliverable") : VIEW("deliverable");
+    }
+}
+
 static enum outcome serve_trace(struct request *request, struct err *err)
 {
     unsigned on_request = QUEUE_FILE_VERIFY_ONLY | QUEUE_FILE_RECORD_TRACE;
@@ -200,6 +213,9 @@ static enum outcome serve_trace(struct request *request, struct err *err)
     request->notice.template =
         (request->message.flags & on_request) != 0 ? TEMPLATE_VERIFY : TEMPLATE_SUCCESS;
     request->notice.description = "Message";
+    if ((request->message.flags & QUEUE_FILE_VERIFY_ONLY) != 0) {
+        mark_as_verified(request, request->records);
+    }
     return tell_sender(request, "sender delivery status notification", CONTENT_HEADERS,
                        err);
 }

@@ -43,10 +43,15 @@ static bool is_special(char c)
     return c != '\0' && strchr("()<>@,;:.\"[]\\", c) != NULL;
 }
 
+static bool is_line_break(char c)
+{
+    return c == '\n' || c == '\r';
+}
+
 /* White space of a folded header, line breaks and carriage returns included. */
 static bool is_blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    return c == ' ' || c == '\t' || is_line_break(c);
 }
 
 /* Length of the text from an opening character to its end; nested for comments. */
@@ -72,7 +77,7 @@ static size_t enclosed_length(struct view text, char open, char close)
 static void add_unfolded(struct str *out, struct view text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] != '\n' && text.ptr[i] != '\r') {
+        if (!is_line_break(text.ptr[i])) {
             str_add_byte(out, text.ptr[i]);
         }
     }
@@ -104,7 +109,7 @@ static struct view without_backslashes(struct arena *arena, struct view text)
         if (text.ptr[i] == '\\' && i + 1 < text.len) {
             i++;
         }
-        if (text.ptr[i] != '\n' && text.ptr[i] != '\r') {
+        if (!is_line_break(text.ptr[i])) {
             str_add_byte(&out, text.ptr[i]);
         }
     }
@@ -148,7 +153,8 @@ static struct token word_token(struct lexer *lexer)
     bool escaped = false;
     while (len < lexer->rest.len) {
         char c = lexer->rest.ptr[len];
-        if (c == '\\' && len + 1 < lexer->rest.len) {
+        if (c == '\\' && len + 1 < lexer->rest.len &&
+            !is_line_break(lexer->rest.ptr[len + 1])) {
             escaped = true;
             len += 2;
             continue;
@@ -519,8 +525,9 @@ void header_addresses_print(struct view name, const struct header_addresses *add
     size_t line = name.len + 1;
     bool first = true;
     for (size_t i = 0; i <= addresses->count; i++) {
-        const struct header_part *part = &addresses->parts[i];
-        bool ends = i == addresses->count || part->may_fold;
+        const struct header_part *part =
+            i < addresses->count ? &addresses->parts[i] : NULL;
+        bool ends = part == NULL || part->may_fold;
         if (ends) {
             bool fold = !first && line + 1 + element.len > LINE_MOST;
             str_add_cstr(out, fold ? "\n\t" : " ");
@@ -529,7 +536,7 @@ void header_addresses_print(struct view name, const struct header_addresses *add
             str_clear(&element);
             first = false;
         }
-        if (i < addresses->count) {
+        if (part != NULL) {
             if (part->space_before && element.len > 0) {
                 str_add_byte(&element, ' ');
             }
@@ -548,7 +555,7 @@ void header_phrase_quote(struct view text, struct str *out)
     bool quote = false;
     for (size_t i = 0; i < text.len && !quote; i++) {
         char c = text.ptr[i];
-        quote = is_special(c) || c == '\n' || c == '\r' || c == '\0';
+        quote = is_special(c) || is_line_break(c) || c == '\0';
     }
     if (!quote) {
         str_add(out, text);
@@ -561,7 +568,7 @@ void header_phrase_quote(struct view text, struct str *out)
             str_add_byte(out, '\\');
         }
         /* A line break would end the header. */
-        str_add_byte(out, c == '\n' || c == '\r' || c == '\0' ? ' ' : c);
+        str_add_byte(out, is_line_break(c) || c == '\0' ? ' ' : c);
     }
     str_add_byte(out, '"');
 }
