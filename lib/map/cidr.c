@@ -34,8 +34,7 @@ struct reader {
     size_t depth;
 };
 
-/* --- reading -----------------------------------------------------------------------
- */
+/* --- reading ----------------------------------------------------------------- */
 
 static void warn(const struct reader *reader, const char *text)
 {
@@ -151,8 +150,7 @@ static void read_all(struct cidr_table *table, struct source *source)
     free(reader.open_ifs);
 }
 
-/* --- lookups -----------------------------------------------------------------------
- */
+/* --- lookups ----------------------------------------------------------------- */
 
 static enum map_result find(struct map *map, struct view key, struct str *value_out,
                             struct err *err)

@@ -150,8 +150,7 @@ const struct map_type map_type_pipemap = {.name = "pipemap",
                                           .find = find_pipe,
                                           .changed = changed};
 
-/* --- randmap ------------------------------------------------------------------------
- */
+/* --- randmap ----------------------------------------------------------------- */
 
 static struct map *open_values(const struct map_spec *spec, struct err *err)
 {

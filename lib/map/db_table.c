@@ -37,8 +37,7 @@ bool db_kind_find(struct view type, enum db_kind *kind_out)
     return hash || view_equal_cstr(type, "btree");
 }
 
-/* --- opening -------------------------------------------------------------------------
- */
+/* --- opening ----------------------------------------------------------------- */
 
 static void close_table(struct map *map)
 {
@@ -96,8 +95,7 @@ static struct map *open_btree(const struct map_spec *spec, struct err *err)
     return open_table(spec, DB_BTREE, err);
 }
 
-/* --- looking up
- * ------------------------------------------------------------------------ */
+/* --- looking up -------------------------------------------------------------- */
 
 static struct view without_nul(const DBT *item)
 {

@@ -5,13 +5,15 @@
  * is folded here; other characters one by one with the C library's table for UTF-8,
  * whatever the locale of the process.  Bytes that are not UTF-8 stay as they are.
  */
+#include "map/fold.h"
+
 #include <locale.h>
 #include <string.h>
 #include <wctype.h>
 
 #include "base/ascii.h"
 #include "base/check.h"
-#include "map/map_private.h"
+#include "map/map.h"
 
 static bool is_ascii(struct view text)
 {
@@ -70,8 +72,17 @@ static void utf8_add(struct str *out, wint_t value)
 }
 
 enum {
-    SHARP_S = 0xdf,    /* the one letter of names whose folding is two letters */
     DOTLESS_I = 0x131, /* stays itself, although its capital is "I" */
+};
+
+/* Letters of which folding makes two. */
+static const struct {
+    wint_t letter;
+    const char *folded;
+} long_foldings[] = {
+    {0xdf, "ss"},         /* sharp s */
+    {0x1e9e, "ss"},       /* its capital */
+    {0x130, "i\xcc\x87"}, /* I with a dot above */
 };
 
 /* By way of the capital, because some letters have two small forms (Greek sigma). */
@@ -80,7 +91,18 @@ static wint_t fold_letter(wint_t c, locale_t locale)
     return c == DOTLESS_I ? c : towlower_l(towupper_l(c, locale), locale);
 }
 
-static void fold_utf8(struct view key, locale_t locale, struct str *out)
+static void add_folded(wint_t c, locale_t locale, struct str *out)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(long_foldings); i++) {
+        if (long_foldings[i].letter == c) {
+            str_add_cstr(out, long_foldings[i].folded);
+            return;
+        }
+    }
+    utf8_add(out, fold_letter(c, locale));
+}
+
+static void fold_letters(struct view key, locale_t locale, struct str *out)
 {
     while (key.len > 0) {
         wint_t c = 0;
@@ -90,16 +112,20 @@ static void fold_utf8(struct view key, locale_t locale, struct str *out)
             key = view_from(key, 1);
             continue;
         }
-        if (c == SHARP_S) {
-            str_add_cstr(out, "ss");
-        } else {
-            utf8_add(out, fold_letter(c, locale));
-        }
+        add_folded(c, locale, out);
         key = view_from(key, len);
     }
 }
 
-bool map_key_needs_folding(struct view key)
+bool fold_utf8_wanted(const struct conf *conf, unsigned flags)
+{
+    if ((flags & (MAP_ASCII | MAP_UTF8)) != 0) {
+        return (flags & MAP_UTF8) != 0;
+    }
+    return conf_bool(conf, P_smtputf8_enable);
+}
+
+bool fold_is_needed(struct view key)
 {
     for (size_t i = 0; i < key.len; i++) {
         char c = key.ptr[i];
@@ -110,18 +136,17 @@ bool map_key_needs_folding(struct view key)
     return false;
 }
 
-void map_fold_key(struct view key, struct str *out)
+void fold_key(struct view key, bool utf8, struct str *out)
 {
     str_clear(out);
-    if (is_ascii(key)) {
+    locale_t locale = (locale_t)0;
+    if (utf8 && !is_ascii(key)) {
+        locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    }
+    if (locale == (locale_t)0) { /* not needed, or a C library without it */
         str_add_lower(out, key);
         return;
     }
-    locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    if (locale == (locale_t)0) {
-        str_add_lower(out, key); /* a C library without it */
-        return;
-    }
-    fold_utf8(key, locale, out);
+    fold_letters(key, locale, out);
     freelocale(locale);
 }

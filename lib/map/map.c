@@ -13,13 +13,14 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "map/fold.h"
 #include "map/map_private.h"
 
 /* Tables that are open, so that two users of one table share it: its memory, and its
  * complaint when it cannot be opened.  One per process, as the files behind it are. */
 static struct list open_maps = {&open_maps, &open_maps};
 
-/* --- opening -------------------------------------------------------------------- */
+/* --- opening ----------------------------------------------------------------- */
 
 static void close_unusable(struct map *map)
 {
@@ -150,7 +151,7 @@ void map_close(struct map **map)
     self->type->close(self);
 }
 
-/* --- looking up ------------------------------------------------------------------- */
+/* --- looking up -------------------------------------------------------------- */
 
 enum map_result map_find(struct map *map, struct view key, struct str *value_out,
                          struct err *err)
@@ -164,8 +165,8 @@ enum map_result map_find(struct map *map, struct view key, struct str *value_out
     }
     STR_AUTO struct str folded = {0}; /* not in MAP: a lookup may wait, others come */
     if ((map->flags & MAP_FOLD) != 0 && (map->properties & MAP_TYPE_FOLDS) != 0 &&
-        map_key_needs_folding(key)) {
-        map_fold_key(key, &folded);
+        fold_is_needed(key)) {
+        fold_key(key, fold_utf8_wanted(map->conf, map->flags), &folded);
         key = str_view(&folded);
     }
     enum map_result result = map->type->find(map, key, value_out, err);
@@ -190,7 +191,7 @@ enum outcome map_walk(struct map *map,
     return map->type->walk(map, visit, context, err);
 }
 
-/* --- facts ------------------------------------------------------------------------ */
+/* --- facts ------------------------------------------------------------------- */
 
 const char *map_name(const struct map *map)
 {
@@ -223,7 +224,7 @@ struct map_origin map_last_origin(const struct map *map)
     return (struct map_origin){known ? map->origin_file : NULL, map->origin_line};
 }
 
-/* --- for the types ---------------------------------------------------------------- */
+/* --- for the types ----------------------------------------------------------- */
 
 bool map_unbrace(struct view text, struct view *inner_out, struct err *err)
 {

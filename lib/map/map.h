@@ -22,7 +22,9 @@ enum map_flags {
     MAP_NO_REGSUB = 2, /* refuse $1 in pattern results (alias_maps) */
     MAP_NO_UNAUTH = 4, /* refuse types whose owner is not trusted */
     MAP_PARENT_DOMAINS = 8,
-    MAP_QUIET = 16 /* the caller reports map_open_error() itself (commands) */
+    MAP_QUIET = 16, /* the caller reports map_open_error() itself (commands) */
+    MAP_ASCII = 32, /* fold ASCII letters only, whatever smtputf8_enable says */
+    MAP_UTF8 = 64   /* fold letters of all scripts, the same */
 };
 
 struct map;

@@ -79,9 +79,4 @@ extern const struct map_type map_type_unix;
  * the words "missing '}' in ..." and kin, without a prefix. */
 bool map_unbrace(struct view text, struct view *inner_out, struct err *err);
 
-/* Would map_fold_key() change KEY? */
-bool map_key_needs_folding(struct view key);
-/* KEY as indexed tables store it: in lower case, UTF-8 letters too. */
-void map_fold_key(struct view key, struct str *out);
-
 #endif

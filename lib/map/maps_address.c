@@ -21,8 +21,7 @@ struct search {
     struct err *err;
 };
 
-/* --- extension -----------------------------------------------------------------------
- */
+/* --- extension --------------------------------------------------------------- */
 
 /* Names that contain a delimiter and mean what they say. */
 static bool is_unsplittable(const struct conf *conf, struct view local, char delimiter)
@@ -54,8 +53,7 @@ static void split_extension(struct search *search, const char *delimiters)
     }
 }
 
-/* --- questions -----------------------------------------------------------------------
- */
+/* --- questions --------------------------------------------------------------- */
 
 static enum map_result ask(struct search *search, struct view before, const char *at,
                            struct view after)

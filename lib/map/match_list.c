@@ -36,8 +36,7 @@ struct match_list {
 
 enum { MAX_FILE_DEPTH = 10 }; /* a file may name another one */
 
-/* --- reading -------------------------------------------------------------------------
- */
+/* --- reading ----------------------------------------------------------------- */
 
 static struct item *add_item(struct match_list *list, enum item_kind kind, bool negated)
 {
@@ -208,8 +207,7 @@ bool match_list_changed(const struct match_list *list)
     return false;
 }
 
-/* --- matching ------------------------------------------------------------------------
- */
+/* --- matching ---------------------------------------------------------------- */
 
 /* NAME is the domain DOMAIN, or, as KIND has it, below it. */
 static bool domain_matches(struct view name, struct view domain, enum match_kind kind)

@@ -26,8 +26,7 @@ struct reader {
     size_t depth, depth_capacity;
 };
 
-/* --- pieces of a line --------------------------------------------------------------
- */
+/* --- pieces of a line -------------------------------------------------------- */
 
 struct written_expr {
     struct view body;
@@ -100,8 +99,7 @@ static bool compile_expr(const struct reader *reader,
     return ok;
 }
 
-/* --- rules -------------------------------------------------------------------------
- */
+/* --- rules ------------------------------------------------------------------- */
 
 static struct pattern_rule *add_rule(struct reader *reader)
 {

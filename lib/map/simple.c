@@ -6,8 +6,7 @@
 #include "base/check.h"
 #include "map/map_private.h"
 
-/* --- static: one answer to every question --------------------------------------------
- */
+/* --- static: one answer to every question ------------------------------------ */
 
 struct static_map {
     struct map map;
@@ -45,8 +44,7 @@ static struct map *static_open(const struct map_spec *spec, struct err *err)
 const struct map_type map_type_static = {
     .name = "static", .open = static_open, .close = static_close, .find = static_find};
 
-/* --- fail: a table that is out of order, for tests
- * ------------------------------------- */
+/* --- fail: a table that is out of order, for tests --------------------------- */
 
 static enum map_result fail_find(struct map *map, struct view key,
                                  struct str *value_out, struct err *err)
@@ -73,8 +71,7 @@ static struct map *plain_open(const struct map_spec *spec, struct err *err)
 const struct map_type map_type_fail = {
     .name = "fail", .open = plain_open, .close = plain_close, .find = fail_find};
 
-/* --- environ: variables of the process
- * ------------------------------------------------ */
+/* --- environ: variables of the process --------------------------------------- */
 
 static enum map_result environ_find(struct map *map, struct view key,
                                     struct str *value_out, struct err *err)

@@ -90,8 +90,7 @@ uid_t source_owner(const struct source *source)
     return st.st_uid;
 }
 
-/* --- reading ------------------------------------------------------------------------
- */
+/* --- reading ----------------------------------------------------------------- */
 
 /* Have a physical line in AHEAD, without its LF. */
 static bool fetch_ahead(struct source *source)
@@ -179,8 +178,7 @@ bool source_next(struct source *source, struct view *line_out, int *number_out)
     return false;
 }
 
-/* --- entries ------------------------------------------------------------------------
- */
+/* --- entries ----------------------------------------------------------------- */
 
 /* Length of the key at the start of LINE; false when a quote is open at its end. */
 static bool measure_key(struct view line, size_t *len_out)

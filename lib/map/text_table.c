@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/htab.h"
 #include "base/log.h"
+#include "map/fold.h"
 #include "map/map_private.h"
 #include "map/source.h"
 
@@ -81,17 +82,17 @@ static struct entry *new_entry(struct view value, int line)
 }
 
 /* The key as it is stored: in KEY itself or in FOLDED. */
-static struct view stored_key(struct view key, unsigned flags, struct str *folded)
+static struct view stored_key(struct view key, const struct map_spec *spec,
+                              struct str *folded)
 {
-    if ((flags & MAP_FOLD) == 0) {
+    if ((spec->flags & MAP_FOLD) == 0) {
         return key;
     }
-    map_fold_key(key, folded);
+    fold_key(key, fold_utf8_wanted(spec->conf, spec->flags), folded);
     return str_view(folded);
 }
 
-/* --- inline -------------------------------------------------------------------------
- */
+/* --- inline ------------------------------------------------------------------ */
 
 static bool syntax_error(const struct map_spec *spec, const char *what, struct err *err)
 {
@@ -112,8 +113,7 @@ static bool add_inline(struct text_table *table, const struct map_spec *spec,
         return syntax_error(spec, "missing '=' after attribute name", err);
     }
     STR_AUTO struct str folded = {0};
-    struct view key =
-        stored_key(view_trim(view_first(item, equals)), spec->flags, &folded);
+    struct view key = stored_key(view_trim(view_first(item, equals)), spec, &folded);
     struct view value = view_trim(view_from(item, equals + 1));
     free(htab_put(table->entries, key, new_entry(value, 0))); /* the last one wins */
     return true;
@@ -143,10 +143,9 @@ const struct map_type map_type_inline = {.name = "inline",
                                          .find = find,
                                          .walk = walk};
 
-/* --- texthash -----------------------------------------------------------------------
- */
+/* --- texthash ---------------------------------------------------------------- */
 
-static void read_texthash(struct text_table *table, unsigned flags,
+static void read_texthash(struct text_table *table, const struct map_spec *spec,
                           struct source *source)
 {
     struct view line, key, value;
@@ -157,7 +156,7 @@ static void read_texthash(struct text_table *table, unsigned flags,
                                 &value)) {
             continue;
         }
-        key = stored_key(key, flags, &folded);
+        key = stored_key(key, spec, &folded);
         if (htab_get(table->entries, key) != NULL) {
             log_warning("%s, line %d: duplicate entry: \"%.*s\"", source->title, number,
                         VIEW_ARG(key));
@@ -178,7 +177,7 @@ static struct map *open_texthash(const struct map_spec *spec, struct err *err)
     }
     struct text_table *table = new_table(spec->name);
     table->map.owner = source_owner(&source);
-    read_texthash(table, spec->flags, &source);
+    read_texthash(table, spec, &source);
     bool failed = source_failed(&source);
     source_done(&source);
     if (failed) {
