@@ -193,6 +193,7 @@ struct content {
 static bool fill(const struct printer *printer, struct content *content)
 {
     if (content->used > 0) {
+        CHECK(content->buffer.ptr != NULL);
         memmove(content->buffer.ptr, content->buffer.ptr + content->used,
                 content->buffer.len - content->used);
         str_truncate(&content->buffer, content->buffer.len - content->used);

@@ -38,7 +38,8 @@ static size_t space_length(struct view v)
 
 static bool ends_atom(char c)
 {
-    return ascii_space(c) || memchr("\"([<>,;:@.", c, 10) != NULL;
+    const struct view specials = VIEW("\"([<>,;:@.");
+    return ascii_space(c) || view_index(specials, c) < specials.len;
 }
 
 static size_t atom_length(struct view v)

@@ -40,11 +40,12 @@ static bool path_length(struct view text, size_t *len_out)
 /* What nearly every path is: letters, digits, dots and one '@' need no parser. */
 static bool is_plain(struct view path)
 {
+    const struct view others = VIEW("@.-_+=");
     size_t at_signs = 0;
     for (size_t i = 0; i < path.len; i++) {
         char c = path.ptr[i];
         at_signs += c == '@';
-        if (!ascii_alnum(c) && memchr("@.-_+=", c, 6) == NULL) {
+        if (!ascii_alnum(c) && view_index(others, c) == others.len) {
             return false;
         }
     }

@@ -33,7 +33,7 @@ enum {
     STRINGS = 9
 };
 #define LOG_MAX ((size_t)1024 * 1024 * 1024)
-#define MARK "PSDL"
+static const char MARK[4] = {'P', 'S', 'D', 'L'};
 
 static void record_strings(struct delivery_record *record,
                            struct view *strings[STRINGS])
@@ -71,7 +71,7 @@ static void add_record(struct str *out, const struct delivery_record *source)
     }
     unsigned char *header = (unsigned char *)out->ptr + start;
     size_t len = out->len - start - RECORD_HEADER;
-    memcpy(header, MARK, 4);
+    memcpy(header, MARK, sizeof(MARK));
     qf_store32(header + 4, (uint32_t)len);
     qf_store64(header + 8, XXH3_64bits(header + RECORD_HEADER, len));
     if (len > PAYLOAD_MAX) {
@@ -145,7 +145,7 @@ static bool parse_payload(const unsigned char *payload, size_t len,
 static size_t parse_record(const unsigned char *bytes, size_t left,
                            struct delivery_record *record)
 {
-    if (left < RECORD_HEADER || memcmp(bytes, MARK, 4) != 0) {
+    if (left < RECORD_HEADER || memcmp(bytes, MARK, sizeof(MARK)) != 0) {
         return 0;
     }
     size_t len = qf_load32(bytes + 4);
@@ -161,7 +161,7 @@ static size_t parse_record(const unsigned char *bytes, size_t left,
 static size_t next_mark(const unsigned char *bytes, size_t len, size_t from)
 {
     const unsigned char *found =
-        from < len ? memmem(bytes + from, len - from, MARK, 4) : NULL;
+        from < len ? memmem(bytes + from, len - from, MARK, sizeof(MARK)) : NULL;
     return found != NULL ? (size_t)(found - bytes) : len;
 }
 
@@ -177,6 +177,7 @@ struct collection {
     struct delivery_record *records;
     size_t count, capacity;
     struct htab *places;
+    struct arena *arena; /* of the places */
 };
 
 static void collect(struct collection *all, const struct delivery_record *record)
@@ -184,19 +185,21 @@ static void collect(struct collection *all, const struct delivery_record *record
     STR_AUTO struct str key = {0};
     str_add(&key, view_of((const char *)&record->state_offset, sizeof(int64_t)));
     str_add(&key, record->recipient);
-    uintptr_t place = (uintptr_t)htab_get(all->places, str_view(&key));
-    if (place != 0) {
-        CHECK(place <= all->count && same_recipient(&all->records[place - 1], record));
-        all->records[place - 1] = *record;
+    const size_t *known = htab_get(all->places, str_view(&key));
+    if (known != NULL) {
+        CHECK(*known < all->count && same_recipient(&all->records[*known], record));
+        all->records[*known] = *record;
         return;
     }
+    size_t *place = arena_alloc(all->arena, sizeof(*place));
+    *place = all->count;
+    (void)htab_put(all->places, str_view(&key), place);
     if (all->count == all->capacity) {
         all->capacity = all->capacity > 0 ? all->capacity * 2 : 16;
         all->records =
             xreallocarray(all->records, all->capacity, sizeof(*all->records));
     }
     all->records[all->count++] = *record;
-    (void)htab_put(all->places, str_view(&key), (void *)(uintptr_t)all->count);
 }
 
 static void parse_log(struct view content, struct collection *all)
@@ -237,7 +240,7 @@ enum outcome delivery_log_read(const struct queue_dirs *dirs, const char *log,
     if (got < 0) {
         return err_temp(err, "4.3.0", "read %s log of %s: %m", log, id);
     }
-    struct collection all = {.places = htab_new()};
+    struct collection all = {.places = htab_new(), .arena = arena};
     parse_log(view_of(bytes, (size_t)got), &all);
     htab_free(&all.places, NULL);
     *records_out = arena_alloc(arena, (all.count + 1) * sizeof(**records_out));

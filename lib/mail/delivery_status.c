@@ -58,6 +58,7 @@ static void delays_text(const struct delivery_times *times, char total[24],
     delivery_delay_text(between(times->arrival, times->done), total);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parts of one line */
 void delivery_status_log(const char *queue_id, struct view to, struct view original,
                          const char *relay, const struct delivery_times *times,
                          const char *dsn, const char *status, const char *text)

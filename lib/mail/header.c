@@ -104,7 +104,7 @@ void header_unfold(struct view value, struct str *out)
 void header_add_safe(struct str *out, struct view text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        str_add_byte(out, c < ' ' || c == 0x7f ? '?' : text.ptr[i]);
+        bool control = (unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f;
+        str_add(out, control ? VIEW("?") : view_of(text.ptr + i, 1));
     }
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -160,8 +161,7 @@ static int open_temporary(const char *queue, mode_t mode, struct str *path)
 {
     for (int i = 0; i < CREATE_ATTEMPTS; i++) {
         str_clear(path);
-        str_printf(path, "%s/%lld.%ld", queue, (long long)(clock_wall() + i),
-                   (long)getpid());
+        str_printf(path, "%s/%" PRId64 ".%ld", queue, clock_wall() + i, (long)getpid());
         int fd = open(str_ptr(path), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (fd >= 0 || errno != EEXIST) {
             return fd;

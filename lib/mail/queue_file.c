@@ -333,7 +333,7 @@ enum outcome queue_file_read(int fd, struct arena *arena, struct queue_message *
     if ((size_t)got < sizeof(bytes)) {
         return incomplete(fd, err);
     }
-    struct header header;
+    struct header header = {0};
     struct parser parser = {0};
     enum outcome outcome = parse_header(bytes, message, &header, err);
     if (outcome == OK) {
