@@ -92,6 +92,26 @@ static void free_line(struct command_line *line)
     free(line->path);
 }
 
+/* While nobody is at the queue: a spool that was copied has names that do not match the
+ * inodes, and would give a queue ID twice. */
+static void repair_queue(const struct control *control)
+{
+    char *path =
+        xasprintf("%s/postsuper", conf_str(control->conf, P_command_directory));
+    char *directory = xstrdup(control->config_directory);
+    char option[] = "-c";
+    char *argv[] = {path, option, directory, NULL};
+    int status = control_run(path, argv, false);
+    if (status < 0) {
+        log_fatal("cannot execute %s: %m", path);
+    }
+    if (status != 0) {
+        log_fatal("Postfix integrity check failed!");
+    }
+    free(path);
+    free(directory);
+}
+
 static void prepare_start(struct control *control)
 {
     if (control_master_pid(control) != 0) {
@@ -102,6 +122,7 @@ static void prepare_start(struct control *control)
         log_fatal("Postfix integrity check failed!");
     }
     check_permissions(control);
+    repair_queue(control);
     log_info("starting the Postfix mail system");
 }
 
