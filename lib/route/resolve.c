@@ -33,10 +33,9 @@ static void set_hop(struct resolve_reply *reply, struct view transport,
     reply->nexthop = nexthop;
 }
 
-/* A table could not answer: whoever asked defers. */
+/* A table could not answer, and has said why: whoever asked defers. */
 static void fail(struct resolving *r, const char *what)
 {
-    log_warning("%s", r->err.text);
     log_warning("%s lookup failure", what);
     r->reply->outcome = TEMPFAIL;
 }
