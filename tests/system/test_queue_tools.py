@@ -201,7 +201,7 @@ def test_copied_spool(mail):
     mail.wait_log("QUEUE FILE NAMES WERE CHANGED TO MATCH INODE NUMBERS")
     queue = wait_deferred(mail, 5)
     for message in queue:
-        [path] = mail.spool.glob(f"*/*/{message['queue_id']}")
+        [path] = mail.spool.glob(f"deferred/*/{message['queue_id']}")
         assert message["queue_id"].endswith("%X" % path.stat().st_ino)
 
 
