@@ -69,9 +69,6 @@ static bool is_trusted(const struct client *client, struct server *server)
         client->name_status == DNS_OK ? view_cstr(client->name) : VIEW("");
     enum map_result result = match_list_find(
         server->mynetworks, view_cstr(client->address_text), name, &err);
-    if (result == MAP_ERROR) {
-        log_warning("mynetworks: %s", err.text);
-    }
     return result == MAP_FOUND;
 }
 

@@ -78,7 +78,6 @@ bool cmd_etrn(struct session *session, struct view arguments)
     case MAP_ERROR:
         break;
     }
-    log_warning("fast_flush_domains: %s", err.text);
     reply(session, "458 Unable to queue messages");
     return false;
 }

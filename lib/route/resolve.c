@@ -226,10 +226,8 @@ static void route_default(struct resolving *r)
         return;
     }
     if (spec.len > 0 && spec.ptr[0] == ':') {
-        (void)err_temp(
-            &r->err, "4.3.5",
-            "sender_dependent_default_transport_maps: null transport for %.*s",
-            VIEW_ARG(r->sender));
+        log_warning("sender_dependent_default_transport_maps: null transport for %.*s",
+                    VIEW_ARG(r->sender));
         fail(r, "sender_dependent_default_transport_maps");
         return;
     }
