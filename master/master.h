@@ -83,7 +83,7 @@ struct service {
 };
 
 struct master {
-    const char *config_directory;
+    char *config_directory;
     struct settings *settings;
     struct list services;
     struct privilege_user owner;

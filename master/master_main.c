@@ -272,6 +272,7 @@ int main(int argc, char **argv)
     services_free(&master);
     settings_free(&master.settings);
     environment_free(&master.environment);
+    free(master.config_directory);
     fd_close(&master.pid_lock);
     fd_close(&master.data_lock);
     return EXIT_SUCCESS;

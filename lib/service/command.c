@@ -21,7 +21,7 @@ static const char *const harmless_names[] = {"MAIL_CONFIG", "MAIL_VERBOSE",
 
 /* Set once at the start: what the program calls itself, here and in the mail log. */
 static const char *program_name = "postfix";
-static const char *tag_name = "postfix";
+static char *full_tag;
 
 bool command_is_privileged(void)
 {
@@ -112,13 +112,23 @@ static void check_directory(const char *directory)
     conf_free(&defaults);
 }
 
+static void take_tag(char *tag)
+{
+    free(full_tag);
+    full_tag = tag;
+    log_set_tag(tag);
+}
+
 void command_set_tag(const struct conf *conf, const char *name)
 {
-    char *tag = xasprintf("%s/%s", conf_str(conf, P_syslog_name), name);
-    tag_name = name;
-    log_set_tag(tag);
+    take_tag(xasprintf("%s/%s", conf_str(conf, P_syslog_name), name));
     log_set_host(conf_str(conf, P_myhostname));
-    free(tag);
+}
+
+void command_set_full_tag(const char *tag)
+{
+    log_init(tag);
+    take_tag(xstrdup(tag));
 }
 
 struct conf *command_conf_open(const char *directory, bool warn)
@@ -166,11 +176,9 @@ static void log_to_postlogd(const struct conf *conf)
 {
     char *path = xasprintf("%s/public/%s", conf_str(conf, P_queue_directory),
                            conf_str(conf, P_postlog_service_name));
-    char *tag = xasprintf("%s/%s", conf_str(conf, P_syslog_name), tag_name);
     /* No logger, or not for us: standard error has the message all the same. */
-    (void)log_to_socket(path, tag);
+    (void)log_to_socket(path, full_tag != NULL ? full_tag : program_name);
     free(path);
-    free(tag);
 }
 
 void command_log_to_maillog(const struct conf *conf)
