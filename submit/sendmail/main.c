@@ -19,7 +19,8 @@ static const char *config_directory(const char *config)
     if (setenv("MAIL_CONFIG", directory, 1) != 0) {
         log_fatal("set MAIL_CONFIG: %m");
     }
-    return directory;
+    free(directory);
+    return getenv("MAIL_CONFIG"); /* the environment keeps its own copy */
 }
 
 int main(int argc, char **argv)
