@@ -31,8 +31,10 @@ bool address_unquote(struct view external, struct str *internal_out);
 
 /*
  * The path argument of MAIL FROM and RCPT TO: "<...>" or, unless STRICT, bare.
- * *REST_OUT is what follows (ESMTP parameters).  False: malformed ("Bad ... address
- * syntax").
+ * *REST_OUT is what follows (ESMTP parameters), even for a path that is refused; its
+ * ptr is NULL when the path has no end ("<a@b").  False: malformed ("Bad ... address
+ * syntax").  A domain in UTF-8 passes; whether SMTPUTF8 allows it is the caller's
+ * question.
  */
 bool address_parse_path(struct view text, bool strict, struct str *internal_out,
                         struct view *rest_out);

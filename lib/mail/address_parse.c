@@ -124,6 +124,7 @@ bool address_parse_path(struct view text, bool strict, struct str *internal_out,
                         struct view *rest_out)
 {
     str_clear(internal_out);
+    *rest_out = view_of(NULL, 0);
     text = view_trim(text);
     size_t len;
     if (!path_length(text, &len)) {

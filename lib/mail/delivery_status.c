@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "mail/address.h"
 #include "sys/clock.h"
 
 enum { MILLION = 1000000, DELAY_DIGITS = 2 };
@@ -65,11 +66,13 @@ void delivery_status_log(const char *queue_id, struct view to, struct view origi
 {
     char delay[24], delays[100];
     delays_text(times, delay, delays);
-    STR_AUTO struct str original_text = {0};
+    STR_AUTO struct str line = {0};
+    str_printf(&line, "%s: to=<", queue_id);
+    address_quote(to, &line);
     if (original.len > 0 && !view_equal_nocase(to, original)) {
-        str_printf(&original_text, " orig_to=<%.*s>,", VIEW_ARG(original));
+        str_add_cstr(&line, ">, orig_to=<");
+        address_quote(original, &line);
     }
-    log_info("%s: to=<%.*s>,%s relay=%s, delay=%s, delays=%s, dsn=%s, status=%s (%s)",
-             queue_id, VIEW_ARG(to), str_ptr(&original_text), relay, delay, delays, dsn,
-             status, text);
+    log_info("%s>, relay=%s, delay=%s, delays=%s, dsn=%s, status=%s (%s)",
+             str_ptr(&line), relay, delay, delays, dsn, status, text);
 }

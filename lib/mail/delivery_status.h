@@ -16,7 +16,8 @@ struct delivery_times {
     int64_t done;
 };
 
-/* "ID: to=<a>, orig_to=<b>, relay=r, delay=1.2, delays=0.1/0/1/0.1, dsn=2.0.0,
+/* TO and ORIGINAL in internal form:
+ * "ID: to=<a>, orig_to=<b>, relay=r, delay=1.2, delays=0.1/0/1/0.1, dsn=2.0.0,
  * status=sent (text)". orig_to is left out when empty or equal to TO, whatever the
  * case of letters. */
 void delivery_status_log(const char *queue_id, struct view to, struct view original,

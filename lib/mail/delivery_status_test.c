@@ -58,6 +58,8 @@ static void test_original(void **state)
                               "delays=0/0/0/0, dsn=4.0.1, status=deferred (reason a)");
     log_one("k@a", "kk@a", &none);
     assert_non_null(strstr(seen, " orig_to=<kk@a>,"));
+    log_one("a b@c", "a..b@c", &none);
+    assert_non_null(strstr(seen, " to=<\"a b\"@c>, orig_to=<\"a..b\"@c>, relay=none"));
 }
 
 int main(void)
