@@ -43,10 +43,10 @@ static bool split_name(const struct conf *conf, struct view text, struct view *t
         *name_out = view_from(text, colon + 1);
     }
     if (type_out->len == 0 || name_out->len == 0) {
-        (void)err_perm(
-            err, "4.3.0",
-            "open dictionary: expecting \"type:name\" form instead of \"%.*s\"",
-            VIEW_ARG(text));
+        (void)err_perm(err, "4.3.0",
+                       "open dictionary: expecting \"type:name\" form instead of "
+                       "\"%.*s:%.*s\"",
+                       VIEW_ARG(*type_out), VIEW_ARG(*name_out));
         return false;
     }
     return true;

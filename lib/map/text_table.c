@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/check.h"
 #include "base/htab.h"
 #include "base/log.h"
@@ -12,14 +13,16 @@
 #include "map/source.h"
 
 struct entry {
+    struct entry *next; /* in the order of the source */
+    struct view key, value;
     int line;
-    size_t len;
-    char value[];
 };
 
 struct text_table {
     struct map map;
-    struct htab *entries;
+    struct htab *index;
+    struct entry *first, **last;
+    struct arena arena; /* entries */
     char *file;
 };
 
@@ -28,11 +31,11 @@ static enum map_result find(struct map *map, struct view key, struct str *value_
 {
     (void)err;
     struct text_table *table = (struct text_table *)map;
-    const struct entry *entry = htab_get(table->entries, key);
+    const struct entry *entry = htab_get(table->index, key);
     if (entry == NULL) {
         return MAP_MISSING;
     }
-    str_add(value_out, view_of(entry->value, entry->len));
+    str_add(value_out, entry->value);
     map->origin_file = table->file;
     map->origin_line = entry->line;
     return MAP_FOUND;
@@ -43,15 +46,10 @@ walk(struct map *map, bool (*visit)(void *context, struct view key, struct view 
      void *context, struct err *err)
 {
     (void)err;
-    struct text_table *table = (struct text_table *)map;
-    size_t cursor = 0;
-    struct view key;
-    void *value;
-    while (htab_next(table->entries, &cursor, &key, &value)) {
-        const struct entry *entry = value;
-        if (!visit(context, key, view_of(entry->value, entry->len))) {
-            break;
-        }
+    const struct text_table *table = (struct text_table *)map;
+    const struct entry *entry = table->first;
+    while (entry != NULL && visit(context, entry->key, entry->value)) {
+        entry = entry->next;
     }
     return OK;
 }
@@ -59,7 +57,8 @@ walk(struct map *map, bool (*visit)(void *context, struct view key, struct view 
 static void close_table(struct map *map)
 {
     struct text_table *table = (struct text_table *)map;
-    htab_free(&table->entries, free);
+    htab_free(&table->index, NULL);
+    arena_clear(&table->arena);
     free(table->file);
     free(table);
 }
@@ -67,18 +66,22 @@ static void close_table(struct map *map)
 static struct text_table *new_table(const char *file)
 {
     struct text_table *table = xcalloc(1, sizeof(*table));
-    table->entries = htab_new();
+    table->index = htab_new();
+    table->last = &table->first;
     table->file = file != NULL ? xstrdup(file) : NULL;
     return table;
 }
 
-static struct entry *new_entry(struct view value, int line)
+static void add_entry(struct text_table *table, struct view key, struct view value,
+                      int line)
 {
-    struct entry *entry = xmalloc(sizeof(*entry) + value.len);
+    struct entry *entry = arena_alloc(&table->arena, sizeof(*entry));
+    entry->key = arena_view(&table->arena, key);
+    entry->value = arena_view(&table->arena, value);
     entry->line = line;
-    entry->len = value.len;
-    memcpy(entry->value, value.ptr, value.len);
-    return entry;
+    *table->last = entry;
+    table->last = &entry->next;
+    CHECK(htab_put(table->index, entry->key, entry) == NULL);
 }
 
 /* The key as it is stored: in KEY itself or in FOLDED. */
@@ -115,7 +118,12 @@ static bool add_inline(struct text_table *table, const struct map_spec *spec,
     STR_AUTO struct str folded = {0};
     struct view key = stored_key(view_trim(view_first(item, equals)), spec, &folded);
     struct view value = view_trim(view_from(item, equals + 1));
-    free(htab_put(table->entries, key, new_entry(value, 0))); /* the last one wins */
+    struct entry *old = htab_get(table->index, key);
+    if (old != NULL) { /* the last one wins */
+        old->value = arena_view(&table->arena, value);
+    } else {
+        add_entry(table, key, value, 0);
+    }
     return true;
 }
 
@@ -157,12 +165,12 @@ static void read_texthash(struct text_table *table, const struct map_spec *spec,
             continue;
         }
         key = stored_key(key, spec, &folded);
-        if (htab_get(table->entries, key) != NULL) {
+        if (htab_get(table->index, key) != NULL) {
             log_warning("%s, line %d: duplicate entry: \"%.*s\"", source->title, number,
                         VIEW_ARG(key));
             continue;
         }
-        CHECK(htab_put(table->entries, key, new_entry(value, number)) == NULL);
+        add_entry(table, key, value, number);
     }
 }
 

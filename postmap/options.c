@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line, with the usage lines that shell completions read. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "map/map.h"
+#include "postmap/postmap.h"
+
+static const char map_usage[] = "postmap [-bfFhimnNoprsuUvw] [-c config_dir] [-d key] "
+                                "[-q key] [map_type:]file...";
+static const char alias_usage[] = "postalias [-Nfinoprsuvw] [-c config_dir] [-d key] "
+                                  "[-q key] [map_type:]file...";
+
+static const char help[] =
+    "  -q key   look the key up (\"-\": keys from standard input)\n"
+    "  -d key   delete the key (\"-\": keys from standard input)\n"
+    "  -s       print all entries\n"
+    "  -i       add entries from standard input\n"
+    "  -r       replace entries that exist      -w  keep them without a warning\n"
+    "  -f       do not fold keys to lower case  -u  fold ASCII letters only\n"
+    "  -N, -n   store keys and values with, without a terminating NUL\n"
+    "  -o       do not take on the rights of the source file's owner\n"
+    "  -p       mode 0644 for a new file, whatever the source file's mode\n"
+    "  -c dir   configuration directory         -v  verbose\n";
+
+static const char *usage(const struct options *options)
+{
+    return options->aliases ? alias_usage : map_usage;
+}
+
+static void print_help_if_asked(const struct options *options, int argc, char **argv)
+{
+    if (argc == 2 &&
+        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--usage") == 0)) {
+        printf("usage: %s\n%s%s", usage(options), help,
+               options->aliases ? ""
+                                : "  -h, -b   with -q -: the keys are headers, body "
+                                  "lines of the message on standard input\n");
+        exit(EXIT_SUCCESS);
+    }
+}
+
+static void set_action(struct options *options, enum action action, const char *key)
+{
+    bool taken = options->action != ACTION_BUILD && options->action != ACTION_UPDATE;
+    if (taken && (options->action != ACTION_DUMP || action != ACTION_DUMP)) {
+        log_fatal("specify only one of -s -q or -d");
+    }
+    options->action = action;
+    options->key = key;
+}
+
+/* What concerns all actions. */
+static bool take_common(struct options *options, int option)
+{
+    switch (option) {
+    case 'c':
+        options->directory = optarg;
+        return true;
+    case 'v':
+        log_set_verbose(log_verbose() + 1);
+        return true;
+    case 'f':
+        options->no_fold = true;
+        return true;
+    case 'u':
+        options->fold_flags = MAP_ASCII;
+        return true;
+    case 'U':
+        options->fold_flags = MAP_UTF8;
+        return true;
+    case 'q':
+        set_action(options, ACTION_QUERY, optarg);
+        return true;
+    case 'd':
+        set_action(options, ACTION_DELETE, optarg);
+        return true;
+    case 's':
+        set_action(options, ACTION_DUMP, NULL);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take_build(struct options *options, int option)
+{
+    switch (option) {
+    case 'i':
+        if (options->action == ACTION_BUILD) {
+            options->action = ACTION_UPDATE;
+        }
+        return true;
+    case 'n':
+    case 'N':
+        options->without_nul = option == 'n';
+        return true;
+    case 'o':
+        options->keep_root = true;
+        return true;
+    case 'p':
+        options->default_mode = true;
+        return true;
+    case 'r':
+        options->duplicates = DUPLICATES_REPLACE;
+        return true;
+    case 'w':
+        options->duplicates = DUPLICATES_IGNORE;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Looking up the lines of a message. */
+static bool take_message(struct options *options, int option)
+{
+    switch (option) {
+    case 'h':
+        options->headers = true;
+        return true;
+    case 'b':
+        options->body = true;
+        return true;
+    case 'm':
+        options->mime = true;
+        return true;
+    case 'F':
+        log_fatal("option -F (values from files) is not supported by this version");
+    default:
+        return false;
+    }
+}
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+    print_help_if_asked(options, argc, argv);
+    const char *letters =
+        options->aliases ? "+Nc:d:finopq:rsuvw" : "+bc:d:fFhimnNopq:rsuUvw";
+    int option;
+    while ((option = getopt(argc, argv, letters)) != -1) {
+        if (!take_common(options, option) && !take_build(options, option) &&
+            !take_message(options, option)) {
+            log_fatal("usage: %s", usage(options));
+        }
+    }
+    options->tables = argv + optind;
+    bool key_is_stdin = options->key != NULL && strcmp(options->key, "-") == 0;
+    if ((options->headers || options->body) &&
+        (options->action != ACTION_QUERY || !key_is_stdin)) {
+        log_fatal("specify -b -h or -m only with \"-q -\"");
+    }
+    if (options->mime && (options->headers || options->body)) {
+        log_fatal("option -m (headers of MIME parts) is not supported by this version");
+    }
+    if (options->mime) {
+        log_warning("ignoring -m option without -b or -h");
+    }
+    if (options->tables[0] == NULL) {
+        log_fatal("usage: %s", usage(options));
+    }
+}
+
+unsigned options_map_flags(const struct options *options)
+{
+    return MAP_QUIET | options->fold_flags | (options->no_fold ? 0 : MAP_FOLD);
+}

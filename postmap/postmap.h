@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command line asks for, and the actions. */
+#ifndef POSTMAP_POSTMAP_H
+#define POSTMAP_POSTMAP_H
+
+#include <stdbool.h>
+
+#include "conf/conf.h"
+#include "map/db_file.h"
+
+enum action { ACTION_BUILD, ACTION_UPDATE, ACTION_QUERY, ACTION_DELETE, ACTION_DUMP };
+/* What becomes of a key that is there already. */
+enum duplicates { DUPLICATES_WARN, DUPLICATES_IGNORE, DUPLICATES_REPLACE };
+
+struct options {
+    bool aliases; /* called as postalias */
+    enum action action;
+    const char *directory; /* -c, or NULL */
+    const char *key;       /* -q, -d; "-": read keys from standard input */
+    enum duplicates duplicates;
+    bool no_fold;
+    unsigned fold_flags; /* MAP_ASCII or MAP_UTF8 */
+    bool without_nul;
+    bool keep_root;
+    bool default_mode;        /* -p */
+    bool headers, body, mime; /* -h, -b, -m */
+    char **tables;            /* NULL-terminated */
+};
+
+/* Ends the program when the command line is wrong. */
+void options_parse(struct options *options, int argc, char **argv);
+/* enum map_flags for opening tables. */
+unsigned options_map_flags(const struct options *options);
+
+/* The type and name of a table argument. */
+struct table_name {
+    char *type, *path;
+};
+struct table_name table_name_parse(const struct conf *conf, const char *argument);
+void table_name_done(struct table_name *name);
+/* The kind of its file; ends the program when the type has none that MESSAGE, with the
+ * type put in for %s, speaks of. */
+enum db_kind table_kind(const struct table_name *name, const char *message);
+
+/* Exit statuses. */
+int query_run(const struct options *options, const struct conf *conf);
+int dump_run(const struct options *options, const struct conf *conf);
+int delete_run(const struct options *options, const struct conf *conf);
+int build_run(const struct options *options, const struct conf *conf);
+
+/* A line of keys, as standard input gives them: without LF, and the entry that a key
+ * line makes.  False at the end. */
+struct key_reader {
+    char *line;
+    size_t capacity;
+};
+bool key_reader_next(struct key_reader *reader, struct view *key_out);
+void key_reader_done(struct key_reader *reader);
+
+#endif

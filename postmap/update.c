@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building and changing hash: and btree: files.
+ *
+ * Root works on a file with the rights of the one who owns its source, so that a link
+ * planted in that user's directory leads nowhere that the user could not go.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "map/fold.h"
+#include "map/map.h"
+#include "map/source.h"
+#include "postmap/alias_source.h"
+#include "postmap/postmap.h"
+#include "sys/privilege.h"
+
+enum { DEFAULT_MODE = 0644, CREATION_MASK = 022 };
+
+/* --- names of tables --------------------------------------------------------- */
+
+struct table_name table_name_parse(const struct conf *conf, const char *argument)
+{
+    const char *colon = strchr(argument, ':');
+    struct table_name name;
+    if (colon == NULL) {
+        name.type = xstrdup(conf_str(conf, P_default_database_type));
+        name.path = xstrdup(argument);
+    } else {
+        name.type = xviewdup(view_of(argument, (size_t)(colon - argument)));
+        name.path = xstrdup(colon + 1);
+    }
+    return name;
+}
+
+void table_name_done(struct table_name *name)
+{
+    free(name->type);
+    free(name->path);
+}
+
+static bool is_known_type(const char *type)
+{
+    for (const char *const *known = map_types(); *known != NULL; known++) {
+        if (strcmp(*known, type) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum db_kind table_kind(const struct table_name *name, const char *message)
+{
+    enum db_kind kind;
+    if (!db_kind_find(view_cstr(name->type), &kind)) {
+        if (!is_known_type(name->type)) {
+            log_fatal("unsupported dictionary type: %s", name->type);
+        }
+        if (message != NULL) {
+            log_fatal("%s:%s map %s", name->type, name->path, message);
+        }
+        log_fatal(
+            "unsupported dictionary type: %s does not support bulk-mode creation.",
+            name->type);
+    }
+    return kind;
+}
+
+/* --- rights ------------------------------------------------------------------ */
+
+/* Take on the rights of the owner of PATH, if that is somebody else. */
+static bool lower_rights(const struct options *options, const char *path)
+{
+    struct stat st;
+    struct err err = {0};
+    if (options->keep_root || geteuid() != 0 || stat(path, &st) != 0 ||
+        st.st_uid == 0) {
+        return false;
+    }
+    const struct privilege_user user = {st.st_uid, st.st_gid};
+    if (privilege_lower(&user, &err) != OK) {
+        log_fatal("%s", err.text);
+    }
+    return true;
+}
+
+static void restore_rights(bool lowered)
+{
+    if (lowered && !privilege_raise()) {
+        log_fatal("regain root privileges: %m");
+    }
+}
+
+/* --- entries ----------------------------------------------------------------- */
+
+struct update {
+    const struct options *options;
+    const struct conf *conf;
+    struct db_writer *writer;
+    struct source source;
+    struct str name, value, folded;
+};
+
+static struct view stored_key(const struct options *options, const struct conf *conf,
+                              struct view key, struct str *scratch)
+{
+    if (options->no_fold || !fold_is_needed(key)) {
+        return key;
+    }
+    fold_key(key, fold_utf8_wanted(conf, options->fold_flags), scratch);
+    return str_view(scratch);
+}
+
+/* A file that was not finished must not stay behind. */
+static void die(struct update *update, const struct err *err)
+{
+    db_writer_abort(&update->writer);
+    log_fatal("%s", err->text);
+}
+
+static void put(struct update *update, unsigned how, struct view key, struct view value)
+{
+    struct err err = {0};
+    bool existed;
+    key = stored_key(update->options, update->conf, key, &update->folded);
+    if (db_writer_put(update->writer, how, key, value, &existed, &err) != OK) {
+        die(update, &err);
+    }
+    if (existed && update->options->duplicates == DUPLICATES_WARN) {
+        log_warning("%s: duplicate entry: \"%.*s\"", db_writer_path(update->writer),
+                    VIEW_ARG(key));
+    }
+}
+
+static bool parse_entry(struct update *update, int number, struct view line,
+                        struct view *key, struct view *value)
+{
+    if (!update->options->aliases) {
+        return source_split_entry(&update->source, number, line, "", key, value);
+    }
+    const char *problem = alias_parse(line, &update->name, &update->value);
+    if (problem != NULL) {
+        log_warning("%s, line %d: %s", update->source.title, number, problem);
+        return false;
+    }
+    *key = str_view(&update->name);
+    *value = str_view(&update->value);
+    return true;
+}
+
+static void put_entries(struct update *update)
+{
+    unsigned how =
+        update->options->duplicates == DUPLICATES_REPLACE ? DB_PUT_REPLACE : 0;
+    struct view line, key, value;
+    int number;
+    while (source_next(&update->source, &line, &number)) {
+        if (parse_entry(update, number, line, &key, &value)) {
+            put(update, how, key, value);
+        }
+    }
+    if (source_failed(&update->source)) {
+        struct err err = {0};
+        (void)err_temp(&err, "4.3.0", "read %s: %m", update->source.title);
+        die(update, &err);
+    }
+}
+
+/* What sendmail's programs look for in an alias file to know that it is complete. */
+static void put_alias_marks(struct update *update)
+{
+    char now[32];
+    (void)snprintf(now, sizeof(now), "%lld", (long long)time(NULL));
+    struct err err = {0};
+    bool existed;
+    const struct {
+        const char *key, *value;
+        unsigned how;
+    } marks[] = {
+        {"@", "@", DB_PUT_REPLACE},
+        {"YP_LAST_MODIFIED", now, DB_PUT_REPLACE | DB_PUT_BARE},
+        {"YP_MASTER_NAME", conf_str(update->conf, P_myhostname),
+         DB_PUT_REPLACE | DB_PUT_BARE},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+        if (db_writer_put(update->writer, marks[i].how, view_cstr(marks[i].key),
+                          view_cstr(marks[i].value), &existed, &err) != OK) {
+            die(update, &err);
+        }
+    }
+}
+
+/* --- build and update -------------------------------------------------------- */
+
+static void open_source(struct update *update, const char *path)
+{
+    struct err err = {0};
+    if (update->options->action == ACTION_UPDATE) {
+        source_open_stream(&update->source, stdin, "stdin");
+    } else if (source_open(&update->source, path, &err) != OK) {
+        log_fatal("%s", err.text);
+    }
+}
+
+/* A new file may be read by those who may read the source. */
+static mode_t mode_of(const struct options *options, mode_t source)
+{
+    mode_t mode = source & 0666;
+    if (options->default_mode || options->action == ACTION_UPDATE || mode == 0) {
+        return DEFAULT_MODE;
+    }
+    return (mode | 0600) & (mode_t)~CREATION_MASK;
+}
+
+static void open_writer(struct update *update, const struct table_name *name)
+{
+    struct stat st = {0};
+    if (fstat(fileno(update->source.file), &st) != 0) {
+        log_fatal("fstat %s: %m", update->source.title);
+    }
+    const struct db_writer_options wanted = {
+        .with_nul = !update->options->without_nul,
+        .incremental = update->options->action == ACTION_UPDATE,
+        .mode = mode_of(update->options, st.st_mode),
+        .source_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0,
+    };
+    struct err err = {0};
+    update->writer =
+        db_writer_open(update->conf, table_kind(name, NULL), name->path, &wanted, &err);
+    if (update->writer == NULL) {
+        log_fatal("%s", err.text);
+    }
+}
+
+static void build_table(const struct options *options, const struct conf *conf,
+                        const struct table_name *name)
+{
+    if (strcmp(name->type, "proxy") == 0) {
+        log_fatal("can't create maps via the proxy service");
+    }
+    struct update update = {.options = options, .conf = conf};
+    struct err err = {0};
+    open_source(&update, name->path);
+    bool lowered = lower_rights(options, name->path);
+    open_writer(&update, name);
+    put_entries(&update);
+    if (options->aliases) {
+        put_alias_marks(&update);
+    }
+    if (db_writer_commit(&update.writer, &err) != OK) {
+        log_fatal("%s", err.text);
+    }
+    restore_rights(lowered);
+    source_done(&update.source);
+    str_done(&update.name);
+    str_done(&update.value);
+    str_done(&update.folded);
+}
+
+int build_run(const struct options *options, const struct conf *conf)
+{
+    for (char **argument = options->tables; *argument != NULL; argument++) {
+        struct table_name name = table_name_parse(conf, *argument);
+        build_table(options, conf, &name);
+        table_name_done(&name);
+    }
+    return EXIT_SUCCESS;
+}
+
+/* --- delete ------------------------------------------------------------------ */
+
+static bool delete_key(const struct options *options, const struct conf *conf,
+                       struct db_writer *writer, struct view key)
+{
+    if (key.len == 0) {
+        return false;
+    }
+    struct err err = {0};
+    STR_AUTO struct str folded = {0};
+    bool existed;
+    if (db_writer_delete(writer, stored_key(options, conf, key, &folded), &existed,
+                         &err) != OK) {
+        db_writer_abort(&writer);
+        log_fatal("%s", err.text);
+    }
+    return existed;
+}
+
+static bool delete_from(const struct options *options, const struct conf *conf,
+                        const char *argument, const struct view *keys, size_t count)
+{
+    struct table_name name = table_name_parse(conf, argument);
+    enum db_kind kind = table_kind(&name, "requires O_RDONLY access mode");
+    bool lowered = lower_rights(options, name.path);
+    const struct db_writer_options wanted = {.incremental = true, .must_exist = true};
+    struct err err = {0};
+    struct db_writer *writer = db_writer_open(conf, kind, name.path, &wanted, &err);
+    if (writer == NULL) {
+        log_fatal("%s", err.text);
+    }
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        any = delete_key(options, conf, writer, keys[i]) || any;
+    }
+    if (!any) {
+        db_writer_abort(&writer);
+    } else if (db_writer_commit(&writer, &err) != OK) {
+        log_fatal("%s", err.text);
+    }
+    restore_rights(lowered);
+    table_name_done(&name);
+    return any;
+}
+
+static size_t read_keys(struct arena *arena, struct view **keys_out)
+{
+    struct key_reader reader = {0};
+    struct view key, *keys = NULL;
+    size_t count = 0, capacity = 0;
+    while (key_reader_next(&reader, &key)) {
+        if (count == capacity) {
+            capacity = capacity > 0 ? 2 * capacity : 64;
+            keys = xreallocarray(keys, capacity, sizeof(keys[0]));
+        }
+        keys[count++] = arena_view(arena, key);
+    }
+    key_reader_done(&reader);
+    *keys_out = keys;
+    return count;
+}
+
+int delete_run(const struct options *options, const struct conf *conf)
+{
+    struct arena arena = {0};
+    struct view one = view_cstr(options->key), *many = NULL;
+    bool from_input = strcmp(options->key, "-") == 0;
+    size_t count = from_input ? read_keys(&arena, &many) : 1;
+    bool any = false;
+    for (char **argument = options->tables; *argument != NULL; argument++) {
+        any = delete_from(options, conf, *argument, from_input ? many : &one, count) ||
+              any;
+    }
+    free(many);
+    arena_clear(&arena);
+    return any ? EXIT_SUCCESS : EXIT_FAILURE;
+}
