@@ -42,7 +42,7 @@ static void env_set(struct environment *env, const char *name, const char *value
 static void env_set_view(struct environment *env, const struct conf *conf,
                          const char *name, struct view value)
 {
-    const char *allowed = conf_str(conf, P_command_expansion_filter);
+    const char *allowed = conf_raw(conf, P_command_expansion_filter);
     char *copy = arena_cstr(env->arena, value);
     for (char *p = copy; *p != '\0'; p++) {
         if (strchr(allowed, *p) == NULL) {

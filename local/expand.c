@@ -3,8 +3,9 @@
  * The members of an alias, a .forward file or an :include: list: addresses,
  * "|command", /file/name and :include:/file/name.
  *
- * An address that is ours and needs no other rights than its list is delivered in
- * place; every other one is forwarded in a new message.
+ * An address that is ours is expanded in place; where that ends in a mailbox that the
+ * list's owner has no rights to, and for every other address, the message is forwarded
+ * in a new one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,26 +22,17 @@ enum { INCLUDE_MAX_BYTES = 16 * 1024 * 1024 };
 
 /* --- one member ------------------------------------------------------------ */
 
-/* Reached without passing a list that somebody else owns? */
-static bool is_in_place(const struct node *node, enum origin origin)
+/* Who owns a list decides whose rights its members may use: an alias is the
+ * administrator's; an :include: file and a .forward file have owners. */
+static void limit_rights(struct node *child, const struct node *node,
+                         enum origin origin)
 {
-    if (node->owner_changed) {
-        return false;
+    child->limited = node->limited;
+    child->limit_uid = node->limit_uid;
+    if ((origin == FROM_FORWARD || origin == FROM_INCLUDE) && node->has_identity) {
+        child->limited = true;
+        child->limit_uid = node->identity.uid;
     }
-    return origin == FROM_ALIAS || origin == FROM_LUSER;
-}
-
-/* "ann" in ann's own .forward: her mailbox, whatever the extension. */
-static bool is_self(const struct node *node, enum origin origin, struct view local_part)
-{
-    if (origin != FROM_FORWARD || node->identity.name == NULL) {
-        return false;
-    }
-    struct view user = local_part;
-    struct view extension = VIEW("");
-    (void)address_split_extension(local_part, node->tree->message->local->delimiters,
-                                  &user, &extension);
-    return view_equal_nocase_cstr(user, node->identity.name) && extension.len == 0;
 }
 
 static struct node child_of(struct node *node, enum origin origin, struct view address)
@@ -63,6 +55,7 @@ static struct node child_of(struct node *node, enum origin origin, struct view a
     (void)address_split_extension(child.local_part,
                                   node->tree->message->local->delimiters, &child.user,
                                   &child.extension);
+    limit_rights(&child, node, origin);
     return child;
 }
 
@@ -81,14 +74,13 @@ static void expand_address(struct node *node, struct view address, enum origin o
         return;
     }
     bool ours = view_equal_cstr(reply.transport, local->service->name);
-    struct node child = child_of(node, origin, reply.recipient);
-    bool self = is_self(node, origin, child.local_part);
-    if (ours && (self || escaped || is_in_place(node, origin))) {
-        child.no_forward = self || escaped;
-        recipient_deliver(&child);
-    } else {
+    if (!ours || node->owner_changed) {
         resend_add(node, reply.recipient);
+        return;
     }
+    struct node child = child_of(node, origin, reply.recipient);
+    child.no_forward = escaped;
+    recipient_deliver(&child);
 }
 
 static bool has_rights(struct node *node)

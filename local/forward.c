@@ -117,6 +117,18 @@ static struct view expand_tilde(struct arena *arena, struct view text, const cha
     return arena_view(arena, str_view(&out));
 }
 
+/* Is USER's .forward being expanded further up?  Then this is the mailbox's turn. */
+static bool used_above(const struct node *node, const struct passwd *user)
+{
+    for (const struct node *above = node->parent; above != NULL;
+         above = above->parent) {
+        if (above->forwarded && above->identity.uid == user->pw_uid) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool forward_deliver(struct node *node, const struct passwd *user)
 {
     struct local_message *message = node->tree->message;
@@ -125,6 +137,10 @@ bool forward_deliver(struct node *node, const struct passwd *user)
     struct err err;
     struct view rest = view_cstr(conf_raw(message->local->conf, P_forward_path));
     struct view word;
+    const char *last = "";
+    if (used_above(node, user)) {
+        return false;
+    }
     while (conf_list_next(&rest, &word)) {
         STR_AUTO struct str path = {0};
         str_clear(&text);
@@ -133,10 +149,16 @@ bool forward_deliver(struct node *node, const struct passwd *user)
             log_warning("forward_path: %s", err.text);
             continue;
         }
-        if (read_forward(node, str_ptr(&path), user->pw_uid, &text, &err)) {
+        /* Without an extension both names of the default are the same. */
+        if (strcmp(str_ptr(&path), last) == 0) {
+            continue;
+        }
+        last = arena_cstr(message->arena, str_view(&path));
+        if (read_forward(node, last, user->pw_uid, &text, &err)) {
             if (!has_members(str_view(&text))) {
                 return false;
             }
+            node->forwarded = true;
             expand_list(node,
                         expand_tilde(message->arena, str_view(&text), user->pw_dir),
                         FROM_FORWARD);

@@ -79,6 +79,9 @@ struct node {
     bool owner_changed;
     struct identity identity; /* for files and commands in its expansion */
     bool has_identity;
+    bool limited;    /* it came from a list whose owner has LIMIT_UID's rights only: */
+    uid_t limit_uid; /* no other user's mailbox is written in place */
+    bool forwarded;  /* its .forward was used */
     unsigned depth;
     struct resend *resend; /* addresses to forward in one new message */
     bool no_forward;       /* \user: straight to the mailbox */

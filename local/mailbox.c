@@ -91,6 +91,11 @@ void mailbox_deliver(struct node *node, const struct passwd *user)
     const struct conf *conf = node->tree->message->local->conf;
     const char *home_mailbox = conf_str(conf, P_home_mailbox);
     STR_AUTO struct str path = {0};
+    if (node->limited && node->limit_uid != user->pw_uid) {
+        resend_add(node,
+                   node->address); /* with its own rights, in a message of its own */
+        return;
+    }
     if (deliver_by_command(node, user)) {
         return;
     }
