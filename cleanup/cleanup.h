@@ -85,7 +85,8 @@ struct message {
     bool has_sender;
     struct htab *recipients; /* the duplicate filter */
     struct view first_recipient;
-    int64_t client_size; /* content bytes that count for message_size_limit */
+    int64_t envelope_size; /* queue file bytes before the content */
+    int64_t client_size;   /* content bytes that count for message_size_limit */
     struct header_pass headers;
     struct submit_result result; /* SUBMIT_OK until something is wrong */
 };

@@ -113,10 +113,14 @@ static void end_content(struct message *message)
 
 static void take_content(struct message *message, struct view data)
 {
+    if (message->client_size == 0 && message->envelope_size == 0) {
+        message->envelope_size = queue_writer_size(message->writer);
+    }
     message->client_size += (int64_t)data.len;
     header_pass_feed(message, data);
+    /* The limit includes envelope information (postconf(5)). */
     int64_t limit = message->settings->size_limit;
-    if (limit > 0 && message->client_size > limit) {
+    if (limit > 0 && message->envelope_size + message->client_size > limit) {
         message_fail(message, SUBMIT_TOO_BIG, "5.3.4", "message file too big");
     }
 }

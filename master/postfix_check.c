@@ -147,8 +147,8 @@ static void check_group(const char *path, const struct stat *st, const void *con
 
 static void check_set_gid(const char *path, const struct stat *st, const void *context)
 {
-    (void)context;
-    if ((st->st_mode & 02111) != 02111) {
+    const struct group *group = context;
+    if ((st->st_mode & 02111) != 02111 || st->st_gid != group->gid) {
         log_warning("not set-gid or not owner+group+world executable: %s", path);
     }
 }
@@ -163,10 +163,8 @@ static void check_set_gid_group(const struct control *control,
     char *postdrop = xasprintf("%s/postdrop", commands);
     check_one(public_directory, check_group, group);
     check_one(maildrop, check_group, group);
-    check_one(postqueue, check_group, group);
-    check_one(postdrop, check_group, group);
-    check_one(postqueue, check_set_gid, NULL);
-    check_one(postdrop, check_set_gid, NULL);
+    check_one(postqueue, check_set_gid, group);
+    check_one(postdrop, check_set_gid, group);
     free(public_directory);
     free(maildrop);
     free(postqueue);

@@ -101,7 +101,8 @@ static bool is_abuse(struct session *session, struct view verb)
 static void refuse_unknown(struct session *session, struct view line, struct view verb)
 {
     session->where = "UNKNOWN";
-    session->counts[COMMAND_UNKNOWN].all++;
+    session->counts[COMMAND_UNKNOWN].all +=
+        verb.len > 0; /* an empty line is no command */
     if (verb.len > 0 && is_abuse(session, verb)) {
         STR_AUTO struct str shown = {0};
         session_add_escaped(&shown, line);
