@@ -31,15 +31,11 @@ struct conf {
     const char **computed; /* defaults that depend on the host; NULL: not made yet */
 };
 
-/* The default of PARAM as main.cf text, computed when it depends on the host. */
-const char *conf_default(const struct conf *conf, enum param param);
 /* Add a setting, replacing one of the same name, which is returned (or NULL). */
 const struct conf_setting *conf_put(struct conf *conf, struct view name,
                                     struct view value, int line);
 /* Read the settings in conf->text. */
 NODISCARD enum outcome conf_parse(struct conf *conf, bool warn, struct err *err);
-/* NAME's text as written or by default; NULL when nobody defines it. */
-const char *conf_find_written(const struct conf *conf, const char *name);
 /* Where mistakes of the expansion language go. */
 struct conf_report {
     void (*function)(void *context, const char *message);

@@ -246,6 +246,18 @@ static enum outcome expand_with_calls(struct expand_calls *calls, const char *te
     return err_perm(err, "5.3.0", "%s", mistake.text);
 }
 
+bool conf_expand_report(const struct conf *conf, const char *text, struct str *out,
+                        void (*report)(void *context, const char *message),
+                        void *context)
+{
+    const struct expand_calls calls = {.lookup = lookup_name,
+                                       .report = report,
+                                       .context = writable(conf),
+                                       .report_context = context,
+                                       .recurse = true};
+    return expand_text(&calls, view_cstr(text), out);
+}
+
 enum outcome conf_expand(const struct conf *conf, const char *text, struct str *out,
                          struct err *err)
 {

@@ -125,7 +125,7 @@ static bool holds(enum comparison comparison, int order)
     case COMPARE_NONE:
         break;
     }
-    CHECK(!"a comparison without operator");
+    CHECK(comparison != COMPARE_NONE);
     return false;
 }
 

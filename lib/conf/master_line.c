@@ -19,6 +19,19 @@ const char *master_field_name(enum master_field field)
     return field_names[field];
 }
 
+bool master_field_find(struct view name, enum master_field *field_out)
+{
+    for (int i = 0; i <= FIELD_COMMAND; i++) {
+        if (view_equal_cstr(name, field_names[i])) {
+            if (field_out != NULL) {
+                *field_out = (enum master_field)i;
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool valid_type(struct view text)
 {
     static const char *const types[] = {"inet", "unix", "fifo", "pass", "unix-dgram"};

@@ -36,6 +36,8 @@ NODISCARD enum outcome master_line_parse(struct arena *arena, struct view text,
 bool master_field_valid(enum master_field field, struct view text);
 /* "service", "type", "private" ... "command". */
 const char *master_field_name(enum master_field field);
+/* The field of that name; FIELD_OUT may be NULL. */
+bool master_field_find(struct view name, enum master_field *field_out);
 
 /* The option that starts at word INDEX, "-o" "name=value" or "-oname=value": how many
  * words it takes, 0 when it is none.  SETTING is NULL when "name=value" is missing. */

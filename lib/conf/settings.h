@@ -18,6 +18,14 @@ const struct conf_setting *conf_next_setting(const struct conf *conf, size_t *cu
 const struct conf_setting *conf_find_setting(const struct conf *conf, struct view name);
 /* The text of PARAM as written: main.cf's, -o's, or the default's. */
 const char *conf_written(const struct conf *conf, enum param param);
+/* The same for any name; NULL when nobody defines it. */
+const char *conf_find_written(const struct conf *conf, const char *name);
+/* The default of PARAM as main.cf text, computed when it depends on the host. */
+const char *conf_default(const struct conf *conf, enum param param);
+/* conf_expand() with every mistake to REPORT; false when there was one. */
+bool conf_expand_report(const struct conf *conf, const char *text, struct str *out,
+                        void (*report)(void *context, const char *message),
+                        void *context);
 /* "DIRECTORY/main.cf", for messages. */
 const char *conf_file(const struct conf *conf);
 

@@ -136,6 +136,6 @@ bool value_convert(const struct param_row *row, const char *name, struct view te
         return convert_time(row, name, view_trim(text), default_unit, number_out,
                             mistake);
     }
-    CHECK(!"unknown parameter type");
+    CHECK(row->type <= PARAM_TIME);
     return false;
 }

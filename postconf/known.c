@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The set of known parameters.  A name that a user invented is known when a value of
+ * main.cf or master.cf refers to it, when it is a restriction class, or when a
+ * database table reads it; any other one is most probably misspelt.
+ */
+#include "postconf/known.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/htab.h"
+#include "base/log.h"
+#include "conf/expand.h"
+#include "conf/param_table.h"
+#include "conf/settings.h"
+#include "postconf/tables.h"
+
+struct known {
+    struct arena arena;
+    const struct conf *conf;
+    const struct services *services;
+    bool warn;
+    struct htab *parameters; /* name to struct known_parameter */
+    struct htab *referenced; /* names that a value asks for */
+    const struct known_parameter **sorted;
+};
+
+/* Where a value that is being scanned stands. */
+struct scan {
+    struct known *known;
+    const struct master_line *line; /* NULL: main.cf */
+};
+
+static void add(struct known *known, struct view name, enum postconf_class class,
+                const char *value)
+{
+    if (htab_get(known->parameters, name) == NULL) {
+        struct known_parameter *p = arena_alloc(&known->arena, sizeof(*p));
+        p->name = arena_cstr(&known->arena, name);
+        p->class = class;
+        p->value = value;
+        (void)htab_put(known->parameters, name, p);
+    }
+}
+
+/* --- names that services bring ---------------------------------------------------- */
+
+enum agent { AGENT_NONE, AGENT_QUEUE, AGENT_PIPE, AGENT_SPAWN };
+
+/* Which families a service has: what the queue manager schedules, what has a time
+ * limit. */
+static enum agent agent_kind(const struct master_line *line)
+{
+    static const char *const agents[] = {"smtp", "lmtp", "local", "virtual", "error"};
+    const char *program = line->words[0];
+    if (strcmp(program, "spawn") == 0) {
+        return AGENT_SPAWN;
+    }
+    if (strcmp(line->fields[FIELD_TYPE], "unix") != 0) {
+        return AGENT_NONE;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(agents); i++) {
+        if (strcmp(program, agents[i]) == 0) {
+            return AGENT_QUEUE;
+        }
+    }
+    return strcmp(program, "pipe") == 0 ? AGENT_PIPE : AGENT_NONE;
+}
+
+static void add_service(struct known *known, const struct master_line *line)
+{
+    size_t count;
+    const struct param_family *families = param_families(&count);
+    enum agent kind = agent_kind(line);
+    if (kind == AGENT_NONE) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool time_limit = families[i].param == P_command_time_limit;
+        if (kind == AGENT_SPAWN ? time_limit : (kind == AGENT_PIPE || !time_limit)) {
+            const char *name = arena_printf(
+                &known->arena, "%s%s", line->fields[FIELD_SERVICE], families[i].suffix);
+            const char *value =
+                arena_printf(&known->arena, "$%s", param_row(families[i].param)->name);
+            add(known, view_cstr(name), CLASS_SERVICE, value);
+        }
+    }
+}
+
+static void add_rows(struct known *known)
+{
+    for (size_t i = 0; i < PARAM_COUNT; i++) {
+        add(known, view_cstr(param_row((enum param)i)->name), CLASS_BUILTIN, NULL);
+    }
+}
+
+/* --- names that values ask for ---------------------------------------------------- */
+
+/* Call BODY for each "-o name=value" of LINE. */
+static void each_option(const struct master_line *line,
+                        void (*body)(void *context, struct view name,
+                                     struct view value),
+                        void *context)
+{
+    int end = master_line_first_argument(line);
+    for (int i = 1; i < end;) {
+        const char *setting;
+        struct view name, value;
+        int taken = master_line_option(line, i, &setting);
+        if (setting != NULL &&
+            conf_split_setting(view_cstr(setting), &name, &value, NULL)) {
+            body(context, name, value);
+        }
+        i += taken > 0 ? taken : 1;
+    }
+}
+
+struct search {
+    struct view name;
+    bool found;
+};
+
+static void compare_option(void *context, struct view name, struct view value)
+{
+    struct search *search = context;
+    (void)value;
+    search->found |= view_equal(search->name, name);
+}
+
+static bool has_option(const struct master_line *line, struct view name)
+{
+    struct search search = {name, false};
+    each_option(line, compare_option, &search);
+    return search.found;
+}
+
+static const char *file_of(const struct scan *scan)
+{
+    return scan->line != NULL ? scan->known->services->file
+                              : conf_file(scan->known->conf);
+}
+
+static void note_name(void *context, struct view name)
+{
+    struct scan *scan = context;
+    struct known *known = scan->known;
+    (void)htab_put(known->referenced, name, known);
+    bool defined = htab_get(known->parameters, name) != NULL || param_is_legacy(name) ||
+                   conf_find_setting(known->conf, name) != NULL ||
+                   (scan->line != NULL && has_option(scan->line, name));
+    if (!defined && known->warn) {
+        log_warning("%s: undefined parameter: %.*s", file_of(scan), VIEW_ARG(name));
+    }
+}
+
+static void note_quietly(void *context, struct view name)
+{
+    struct known *known = context;
+    (void)htab_put(known->referenced, name, known);
+}
+
+static void warn_syntax(void *context, const char *message)
+{
+    struct scan *scan = context;
+    if (scan->known->warn) {
+        log_warning("%s", message);
+    }
+}
+
+/* The $names of raw values are no parameters. */
+static bool is_raw(struct view name)
+{
+    enum param param;
+    return param_find(name, &param) && param_row(param)->type == PARAM_RAW;
+}
+
+/* Names that smtpd takes for restrictions of the user's own. */
+static void note_classes(struct known *known, struct view value)
+{
+    STR_AUTO struct str expanded = {0};
+    struct view item;
+    char *text = xviewdup(value);
+    if (conf_expand(known->conf, text, &expanded, NULL) == OK) {
+        struct view rest = str_view(&expanded);
+        while (conf_list_next(&rest, &item)) {
+            note_quietly(known, item);
+        }
+    }
+    free(text);
+}
+
+static void scan_value(void *context, struct view name, struct view value)
+{
+    struct scan *scan = context;
+    if (is_raw(name)) {
+        return;
+    }
+    (void)expand_scan(value, note_name, warn_syntax, scan);
+    if (htab_get(scan->known->parameters, name) != NULL) {
+        tables_each_setting(value, note_quietly, scan->known);
+    }
+    if (view_equal_cstr(name, "smtpd_restriction_classes")) {
+        note_classes(scan->known, value);
+    }
+}
+
+static void scan_main(struct known *known)
+{
+    struct scan scan = {.known = known};
+    size_t cursor = 0;
+    const struct conf_setting *setting;
+    while ((setting = conf_next_setting(known->conf, &cursor)) != NULL) {
+        scan_value(&scan, view_cstr(setting->name), view_cstr(setting->value));
+    }
+}
+
+/* --- names that nothing uses ------------------------------------------------------ */
+
+static bool is_used(const struct known *known, struct view name)
+{
+    return htab_get(known->parameters, name) != NULL || param_is_legacy(name) ||
+           htab_get(known->referenced, name) != NULL;
+}
+
+static void report_unused(const struct known *known, const char *file, struct view name,
+                          struct view value)
+{
+    if (!known->warn) {
+        return;
+    }
+    log_warning("%s: unused parameter: %.*s=%.*s", file, VIEW_ARG(name),
+                VIEW_ARG(value));
+    const char *suggestion = param_suggest(name);
+    if (suggestion != NULL) {
+        log_hint("is \"%.*s\" a misspelling of \"%s\"?", VIEW_ARG(name), suggestion);
+    }
+}
+
+static void check_option(void *context, struct view name, struct view value)
+{
+    const struct scan *scan = context;
+    if (!is_used(scan->known, name)) {
+        report_unused(scan->known, file_of(scan), name, value);
+    }
+}
+
+/* The user's own names of main.cf become known, or are reported. */
+static void add_settings(struct known *known)
+{
+    size_t cursor = 0;
+    const struct conf_setting *setting;
+    while ((setting = conf_next_setting(known->conf, &cursor)) != NULL) {
+        struct view name = view_cstr(setting->name);
+        if (is_used(known, name)) {
+            add(known, name, CLASS_USER, setting->value);
+        } else {
+            report_unused(known, conf_file(known->conf), name,
+                          view_cstr(setting->value));
+        }
+    }
+}
+
+static void each_service_option(struct known *known,
+                                void (*body)(void *context, struct view name,
+                                             struct view value))
+{
+    for (int i = 0; i < known->services->count; i++) {
+        struct scan scan = {.known = known, .line = &known->services->lines[i]};
+        each_option(scan.line, body, &scan);
+    }
+}
+
+struct known *known_new(const struct conf *conf, const struct services *services,
+                        bool warn)
+{
+    struct known *known = xcalloc(1, sizeof(*known));
+    known->conf = conf;
+    known->services = services;
+    known->warn = warn;
+    known->parameters = htab_new();
+    known->referenced = htab_new();
+    add_rows(known);
+    for (int i = 0; i < services->count; i++) {
+        add_service(known, &services->lines[i]);
+    }
+    scan_main(known);
+    each_service_option(known, scan_value);
+    add_settings(known);
+    each_service_option(known, check_option);
+    return known;
+}
+
+void known_free(struct known **known)
+{
+    struct known *k = *known;
+    htab_free(&k->parameters, NULL);
+    htab_free(&k->referenced, NULL);
+    arena_clear(&k->arena);
+    free(k->sorted);
+    free(k);
+    *known = NULL;
+}
+
+const struct known_parameter *known_find(const struct known *known, struct view name)
+{
+    return htab_get(known->parameters, name);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct known_parameter *const *left = a;
+    const struct known_parameter *const *right = b;
+    return strcmp((*left)->name, (*right)->name);
+}
+
+const struct known_parameter *const *known_sorted(struct known *known,
+                                                  size_t *count_out)
+{
+    size_t count = htab_count(known->parameters);
+    size_t cursor = 0;
+    size_t at = 0;
+    struct view name;
+    void *parameter;
+    if (known->sorted == NULL) {
+        known->sorted = xreallocarray(NULL, count, sizeof(known->sorted[0]));
+        while (htab_next(known->parameters, &cursor, &name, &parameter)) {
+            known->sorted[at++] = parameter;
+        }
+        qsort(known->sorted, count, sizeof(known->sorted[0]), compare_names);
+    }
+    *count_out = count;
+    return known->sorted;
+}

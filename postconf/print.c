@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* The layout of postconf's output, which is also that of the lines it writes. */
+#include "postconf/print.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/ascii.h"
+
+enum { MAIN_WIDTH = 80, MASTER_WIDTH = 79 };
+static const char indent[] = "    ";
+static const char white[] = " \t\r\n\v\f";
+
+static void write_line(const struct str *line)
+{
+    (void)fwrite(str_ptr(line), 1, line->len, stdout);
+    (void)fputc('\n', stdout);
+}
+
+/* Add WORD to the line, or to a new one when it would go beyond WIDTH (0: no limit). */
+static void add_word(struct str *out, size_t *line_start, struct view word,
+                     size_t width)
+{
+    size_t used = out->len - *line_start;
+    if (width > 0 && used + 1 + word.len > width && used > 0) {
+        str_add_byte(out, '\n');
+        *line_start = out->len;
+        str_add_cstr(out, indent);
+    } else if (used > 0) {
+        str_add_byte(out, ' ');
+    }
+    str_add(out, word);
+}
+
+void print_setting(const struct request *request, const char *name, const char *value)
+{
+    STR_AUTO struct str line = {0};
+    struct view rest = view_cstr(value);
+    struct view word;
+    size_t start = 0;
+    if (!request->hide_names) {
+        str_printf(&line, "%s%s", name, request->hide_values ? "" : " =");
+    }
+    while (!request->hide_values && view_next_word(&rest, white, &word)) {
+        add_word(&line, &start, word, request->fold ? MAIN_WIDTH : 0);
+    }
+    write_line(&line);
+}
+
+void format_word(struct str *out, const char *word)
+{
+    bool plain = word[0] != '\0' && word[0] != '{' && strpbrk(word, white) == NULL;
+    str_printf(out, plain ? "%s" : "{%s}", word);
+}
+
+/* Fields start in fixed columns unless one before was too long. */
+static void format_fields(const struct master_line *line, struct str *out)
+{
+    static const size_t columns[] = {0, 11, 17, 25, 33, 41, 49, 57};
+    for (int i = 0; i <= FIELD_COMMAND; i++) {
+        if (i > 0) {
+            str_add_byte(out, ' ');
+        }
+        while (out->len < columns[i]) {
+            str_add_byte(out, ' ');
+        }
+        str_add_cstr(out, i < FIELD_COMMAND ? line->fields[i] : line->words[0]);
+    }
+}
+
+static void start_line(struct str *out, size_t *line_start)
+{
+    str_add_byte(out, '\n');
+    *line_start = out->len;
+    str_add_cstr(out, indent);
+}
+
+/* "-o name=value" at word INDEX in the one form we write; the number of words it takes.
+ */
+static int format_option(const struct master_line *line, int index, struct str *out)
+{
+    const char *setting;
+    int taken = master_line_option(line, index, &setting);
+    if (taken > 0) {
+        str_add_cstr(out, setting != NULL ? "-o " : "-o");
+        if (setting != NULL) {
+            format_word(out, setting);
+        }
+    }
+    return taken;
+}
+
+void format_service(const struct master_line *line, bool fold, struct str *out)
+{
+    int first_argument = master_line_first_argument(line);
+    size_t start = 0;
+    bool after_option = false;
+    format_fields(line, out);
+    for (int i = 1; i < line->word_count;) {
+        STR_AUTO struct str word = {0};
+        int taken = i < first_argument ? format_option(line, i, &word) : 0;
+        if (taken == 0) {
+            format_word(&word, line->words[i]);
+        }
+        if (fold && (taken > 0 || after_option)) {
+            start_line(out, &start);
+            str_add(out, str_view(&word));
+        } else {
+            add_word(out, &start, str_view(&word), fold ? MASTER_WIDTH : 0);
+        }
+        after_option = taken > 0;
+        i += taken > 0 ? taken : 1;
+    }
+}

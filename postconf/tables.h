@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables whose settings stand in main.cf: "ldap:name" reads name_server_host and so on.
+ */
+#ifndef POSTCONF_TABLES_H
+#define POSTCONF_TABLES_H
+
+#include <stdbool.h>
+
+#include "base/view.h"
+
+/* Call ON_NAME for every parameter that the tables in the list VALUE read from main.cf.
+ */
+void tables_each_setting(struct view value,
+                         void (*on_name)(void *context, struct view name),
+                         void *context);
+
+#endif
