@@ -12,6 +12,8 @@
 #include "map/map.h"
 #include "map/proxy.h"
 #include "service/service.h"
+#include "sys/clock.h"
+#include "task/task.h"
 
 struct proxymap {
     const struct conf *conf;
@@ -50,12 +52,15 @@ static void proxymap_ready(struct service_context *context)
 static struct map *find_table(struct proxymap *proxymap,
                               const struct proxy_request *request)
 {
+    const unsigned honoured =
+        MAP_FOLD | MAP_NO_REGSUB | MAP_NO_UNAUTH | MAP_ASCII | MAP_UTF8;
+    unsigned flags = request->flags & honoured;
     STR_AUTO struct str key = {0};
-    str_printf(&key, "%u ", request->flags);
+    str_printf(&key, "%u ", flags);
     str_add(&key, request->table);
     struct map *map = htab_get(proxymap->tables, str_view(&key));
     if (map == NULL) {
-        map = map_open(proxymap->conf, request->table, request->flags);
+        map = map_open(proxymap->conf, request->table, flags);
         (void)htab_put(proxymap->tables, str_view(&key), map);
     }
     return map;
@@ -74,7 +79,7 @@ static enum proxy_kind look_up(struct proxymap *proxymap,
                    VIEW_ARG(request->table));
         log_warning("request for unapproved table: \"%.*s\"", VIEW_ARG(request->table));
         log_warning("to approve this table for read-only access, list proxy:%.*s in "
-                    "proxy_read_maps",
+                    "main.cf:proxy_read_maps",
                     VIEW_ARG(request->table));
         return PROXY_DENIED;
     }
@@ -90,22 +95,6 @@ static enum proxy_kind look_up(struct proxymap *proxymap,
     return PROXY_FAILED;
 }
 
-static void proxymap_session(struct service_context *context, struct stream *client)
-{
-    struct proxymap *proxymap = context->state;
-    struct proxy_request request;
-    STR_AUTO struct str scratch = {0};
-    STR_AUTO struct str text = {0};
-    while (service_await(context, client) && proxy_request_receive(client, &request)) {
-        str_clear(&text);
-        enum proxy_kind kind = look_up(proxymap, &request, &text);
-        if (!proxy_reply_send(client, &scratch, kind, str_view(&text)) ||
-            !stream_flush(client)) {
-            break;
-        }
-    }
-}
-
 static bool proxymap_outdated(struct service_context *context)
 {
     const struct proxymap *proxymap = context->state;
@@ -118,6 +107,35 @@ static bool proxymap_outdated(struct service_context *context)
         }
     }
     return false;
+}
+
+/* A client that has nothing to ask for a while comes back when it has: it must not keep
+ * this process, which serves nobody else meanwhile. */
+static bool await_request(struct service_context *context, struct stream *client)
+{
+    int64_t idle = conf_time(context->conf, P_ipc_idle);
+    if (!context->stand_alone && stream_pending(client) == 0 &&
+        task_wait(stream_fd(client), TASK_READ, clock_now() + idle) != TASK_READY) {
+        return false;
+    }
+    return service_await(context, client);
+}
+
+static void proxymap_session(struct service_context *context, struct stream *client)
+{
+    struct proxymap *proxymap = context->state;
+    struct proxy_request request;
+    STR_AUTO struct str scratch = {0};
+    STR_AUTO struct str text = {0};
+    bool more = true;
+    while (more && await_request(context, client) &&
+           proxy_request_receive(client, &request)) {
+        str_clear(&text);
+        enum proxy_kind kind = look_up(proxymap, &request, &text);
+        /* Connections are kept: a busy client would never see a table's new content. */
+        more = proxy_reply_send(client, &scratch, kind, str_view(&text)) &&
+               !proxymap_outdated(context);
+    }
 }
 
 static void close_table(void *table)
