@@ -197,9 +197,7 @@ static enum outcome serve_delayed(struct request *request, struct err *err)
 static void mark_as_verified(struct request *request, struct delivery_record *records)
 {
     for (size_t i = 0; i < request->notice.record_count; i++) {
-        bool failed = view_equal_cstr(records[i].action, "failed") ||
-                      view_equal_cstr(records[i].action, "delayed") ||
-                      view_equal_cstr(records[i].action, "expired");
+        bool failed = records[i].dsn.len == 0 || records[i].dsn.ptr[0] != '2';
         records[i].action = failed ? VIEW("undeliverable") : VIEW("deliverable");
     }
 }

@@ -26,7 +26,7 @@ struct header_row {
 
 static const struct header_row HEADERS[] = {
     {"apparently-to", HEADER_RECIPIENT, SEEN_RECIPIENT},
-    {"bcc", HEADER_RECIPIENT, SEEN_RECIPIENT},
+    {"bcc", HEADER_RECIPIENT, 0},
     {"cc", HEADER_RECIPIENT, SEEN_RECIPIENT},
     {"date", HEADER_PLAIN, SEEN_DATE},
     {"disposition-notification-to", HEADER_SENDER, 0},
@@ -35,7 +35,7 @@ static const struct header_row HEADERS[] = {
     {"mail-followup-to", HEADER_SENDER, 0},
     {"message-id", HEADER_PLAIN, SEEN_MESSAGE_ID},
     {"reply-to", HEADER_SENDER, 0},
-    {"resent-bcc", HEADER_RECIPIENT, SEEN_RESENT | SEEN_RECIPIENT},
+    {"resent-bcc", HEADER_RECIPIENT, SEEN_RESENT},
     {"resent-cc", HEADER_RECIPIENT, SEEN_RESENT | SEEN_RECIPIENT},
     {"resent-date", HEADER_PLAIN, SEEN_RESENT | SEEN_RESENT_DATE},
     {"resent-from", HEADER_SENDER, SEEN_RESENT | SEEN_RESENT_FROM},

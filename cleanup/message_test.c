@@ -245,7 +245,8 @@ static const struct {
     {"dropped", "undisclosed_recipients_header = To: undisclosed-recipients:;\n", LOCAL,
      "Return-Path: <x>\nContent-Length: 5\nBCC: a@b,\n c@d\nX-Keep: y\nFrom: "
      "a@b.c\n\nb\n",
-     "X-Keep: y\nFrom: a@b.c\nMessage-Id: ID\nDate: DATE\n\nb\n"},
+     "X-Keep: y\nFrom: a@b.c\nMessage-Id: ID\nDate: DATE\n"
+     "To: undisclosed-recipients:;\n\nb\n"},
     {"undisclosed", "undisclosed_recipients_header = To: undisclosed-recipients:;\n",
      LOCAL, "From: a@b.c\n\nb\n",
      "From: a@b.c\nMessage-Id: ID\nDate: DATE\nTo: undisclosed-recipients:;\n\nb\n"},
