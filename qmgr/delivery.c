@@ -2,13 +2,17 @@
 /*
  * One delivery in progress: a fiber that hands a job to an agent and waits for
  * what became of it.  An agent that dies on a job gets it once more (it may have
- * been killed for other reasons); the second time the job is deferred.
+ * been killed for other reasons), without the recipients that it marked as done; the
+ * second time the job is deferred.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "mail/delivery_status.h"
 #include "qmgr/qmgr.h"
+#include "sys/file.h"
 
 enum { AGENT_ATTEMPTS = 2 };
 
@@ -59,92 +63,126 @@ static bool ask(struct agent *agent, const struct job *job, struct arena *arena,
 {
     struct deliver_request request;
     fill_request(job, arena, &request);
-    stream_set_timeout(agent->stream, CLOCK_NEVER);
     return deliver_send_request(agent->stream, &request) &&
            deliver_receive_reply(agent->stream, arena, reply) &&
            reply->count == job->count;
 }
 
-static void defer_all(struct qmgr *qmgr, const struct job *job, const char *dsn,
-                      const char *reason)
-{
-    struct deliver_outcome outcome = {
-        .status = DELIVER_DEFERRED, .dsn = view_cstr(dsn), .reason = view_cstr(reason)};
-    for (size_t i = 0; i < job->count; i++) {
-        log_info("%s: to=<%.*s>, relay=none, delay=0, delays=0/0/0/0, dsn=%s, "
-                 "status=deferred (%s)",
-                 job->message->id, VIEW_ARG(job->addresses[i]), dsn, reason);
-        message_outcome(qmgr, job->message, job->recipients[i], job->addresses[i],
-                        &outcome);
-    }
-}
-
-static void record_reply(struct qmgr *qmgr, const struct job *job,
-                         const struct deliver_reply *reply)
-{
-    for (size_t i = 0; i < job->count; i++) {
-        message_outcome(qmgr, job->message, job->recipients[i], job->addresses[i],
-                        &reply->outcomes[i]);
-    }
-    if (reply->site == DELIVER_SITE_DOWN) {
-        destination_failed(qmgr, job->destination, reply->site_dsn, reply->site_reason);
-    } else {
-        destination_succeeded(job->destination);
-    }
-}
-
-/* Let the next one go; the job is over for this fiber. */
-static void release(struct qmgr *qmgr, struct destination *destination)
-{
-    struct transport *transport = destination->transport;
-    destination->busy--;
-    transport->busy--;
-    if (destination->job_count > 0 && list_empty(&destination->node) &&
-        destination->busy < destination->window) {
-        list_add_tail(&transport->ready, &destination->node);
-    }
-    transport_run(qmgr, transport);
-}
-
-static void job_done(struct qmgr *qmgr, struct job *job)
+/* The job is over, and with it perhaps the message. */
+static void end_job(struct qmgr *qmgr, struct job *job, bool last)
 {
     struct message *message = job->message;
     struct destination *destination = job->destination;
-    CHECK(message->unfinished >= job->count);
-    /* Recording waits for the disk, so other jobs of the message run meanwhile: exactly
-     * the one that counts down to zero may finish it. */
-    message->unfinished -= job->count;
-    bool last = message->unfinished == 0;
     job_free(job);
-    release(qmgr, destination);
+    destination_release(qmgr, destination);
     if (last) {
         message_finish(qmgr, message);
     }
 }
 
-/* The agent is gone: once more, or defer. */
-static void agent_died(struct qmgr *qmgr, struct job *job)
+static void take_reply(struct qmgr *qmgr, struct job *job,
+                       const struct deliver_reply *reply)
 {
-    struct destination *destination = job->destination;
-    log_warning("%s: delivery agent %s went away without an answer", job->message->id,
-                destination->transport->name);
-    if (++job->attempts < AGENT_ATTEMPTS) {
-        destination->busy--;
-        destination->transport->busy--;
-        destination_add_job(qmgr, destination, job);
-        return;
+    if (reply->site == DELIVER_SITE_DOWN) {
+        destination_failed(qmgr, job->destination, reply->site_dsn, reply->site_reason);
+    } else {
+        destination_succeeded(job->destination);
     }
-    defer_all(qmgr, job, "4.3.0", "unknown mail transport error");
-    job_done(qmgr, job);
+    end_job(qmgr, job, outcome_record(qmgr, job, reply));
 }
 
-static void no_agent(struct qmgr *qmgr, struct job *job, const struct err *err)
+/* Not even the retry service can be reached: its work is done here. */
+static void defer_in_place(struct qmgr *qmgr, struct job *job, const char *reason)
 {
-    struct transport *transport = job->destination->transport;
-    log_warning("connect to transport private/%s: %s", transport->name, err->text);
-    transport_throttle(qmgr, transport);
-    defer_all(qmgr, job, "4.3.0", "mail transport unavailable");
-    job_done(qmgr, job);
+    struct arena arena = {0};
+    int64_t now = clock_wall();
+    const struct delivery_times times = {.arrival = job->message->file.arrival_time,
+                                         .active = job->message->active_time,
+                                         .handed = now,
+                                         .done = now};
+    struct deliver_reply reply = {.count = job->count};
+    reply.outcomes = arena_alloc(&arena, job->count * sizeof(*reply.outcomes));
+    for (size_t i = 0; i < job->count; i++) {
+        reply.outcomes[i] = (struct deliver_outcome){.status = DELIVER_DEFERRED,
+                                                     .dsn = VIEW("4.3.0"),
+                                                     .reason = view_cstr(reason),
+                                                     .relay = VIEW("none")};
+        delivery_status_log(job->message->id, job->addresses[i],
+                            job->recipients[i]->original, "none", &times, "4.3.0",
+                            "deferred", reason);
+    }
+    bool last = outcome_record(qmgr, job, &reply);
+    arena_clear(&arena);
+    end_job(qmgr, job, last);
+}
+
+/* Have somebody else defer JOB with REASON (whose code is 4.3.0). */
+static void give_up(struct qmgr *qmgr, struct job *job, const char *reason)
+{
+    struct destination *destination = job->destination;
+    if (view_equal_cstr(VIEW(RETRY_TRANSPORT), destination->transport->name)) {
+        defer_in_place(qmgr, job, reason);
+        return;
+    }
+    char *nexthop = xasprintf("4.3.0 %s", reason);
+    job_divert(qmgr, job, nexthop);
+    free(nexthop);
+    destination_release(qmgr, destination);
+}
+
+/* Recipients that the file says are done will not be asked for again. */
+static size_t drop_delivered(struct qmgr *qmgr, struct job *job)
+{
+    size_t kept = 0;
+    FD_AUTO int fd = queue_open(qmgr->dirs, QUEUE_ACTIVE, job->message->id, O_RDONLY);
+    for (size_t i = 0; i < job->count; i++) {
+        uint8_t state = RECIPIENT_PENDING;
+        bool known = fd >= 0 && file_pread_all(fd, &state, 1,
+                                               job->recipients[i]->state_offset) == 1;
+        if (known && state == RECIPIENT_DONE) {
+            job->recipients[i]->state = RECIPIENT_DONE;
+            continue;
+        }
+        job->recipients[kept] = job->recipients[i];
+        job->addresses[kept++] = job->addresses[i];
+    }
+    size_t dropped = job->count - kept;
+    job->count = kept;
+    return dropped;
+}
+
+/* Once more, unless the agent had delivered all that it was asked to. */
+static void try_again(struct qmgr *qmgr, struct job *job)
+{
+    struct destination *destination = job->destination;
+    struct message *message = job->message;
+    size_t delivered = drop_delivered(qmgr, job);
+    CHECK(message->unfinished >= delivered);
+    message->unfinished -= delivered;
+    if (job->count == 0) {
+        end_job(qmgr, job, message->unfinished == 0);
+        return;
+    }
+    destination_add_job(qmgr, destination, job);
+    destination_release(qmgr, destination);
+}
+
+/* REUSED: it had answered before on this connection, so it may have retired at the very
+ * moment when it was asked. */
+static void agent_died(struct qmgr *qmgr, struct job *job, bool reused)
+{
+    if (reused && !job->excused) {
+        job->excused = true;
+        try_again(qmgr, job);
+        return;
+    }
+    log_warning("%s: delivery agent %s went away without an answer", job->message->id,
+                job->destination->transport->name);
+    if (++job->attempts < AGENT_ATTEMPTS) {
+        try_again(qmgr, job);
+    } else {
+        give_up(qmgr, job, "unknown mail transport error");
+    }
 }
 
 static void run_delivery(struct qmgr *qmgr, struct job *job)
@@ -153,28 +191,29 @@ static void run_delivery(struct qmgr *qmgr, struct job *job)
     struct err err;
     struct arena arena = {0};
     struct deliver_reply reply;
-    struct agent *agent = agent_get(transport, &err);
+    /* It may have been found dead between this fiber's start and now. */
+    bool dead = transport->dead_until > clock_now();
+    struct agent *agent = dead ? NULL : agent_get(transport, &err);
     if (agent == NULL) {
-        no_agent(qmgr, job, &err);
+        if (!dead) {
+            log_warning("connect to transport private/%s: %s", transport->name,
+                        err.text);
+            transport_throttle(qmgr, transport);
+        }
+        give_up(qmgr, job, "mail transport unavailable");
         return;
     }
-    bool unproven = agent->requests == 0;
-    transport->unproven += unproven ? 1 : 0;
+    bool reused = agent->requests > 0;
+    transport->unproven += reused ? 0 : 1;
     bool answered = ask(agent, job, &arena, &reply);
-    transport->unproven -= unproven ? 1 : 0;
-    if (!answered) {
-        bool kept = !unproven;
-        agent_free(agent);
-        if (kept) {
-            job->attempts--; /* it may have retired just now: that is nobody's failure
-                              */
-        }
-        agent_died(qmgr, job);
-    } else {
+    transport->unproven -= reused ? 0 : 1;
+    if (answered) {
         agent->requests++;
         agent_put(qmgr, transport, agent);
-        record_reply(qmgr, job, &reply);
-        job_done(qmgr, job);
+        take_reply(qmgr, job, &reply);
+    } else {
+        agent_free(agent);
+        agent_died(qmgr, job, reused);
     }
     arena_clear(&arena);
 }

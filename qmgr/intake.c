@@ -7,8 +7,8 @@
  * Invariant: an ID is in the list or in memory at most once.  A lost announcement
  * costs time only: the file is found by the next scan.
  */
-#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -39,11 +39,17 @@ void intake_announce(struct qmgr *qmgr, const char *queue, struct view id)
         return;
     }
     if (!intake_has_room(qmgr)) {
-        qmgr->scan_incoming = true; /* found again when there is room */
+        /* Found again when there is room. */
+        if (strcmp(queue, QUEUE_INCOMING) == 0) {
+            qmgr->scan_incoming = true;
+        } else {
+            qmgr->scan_deferred = true;
+        }
         return;
     }
     struct arrival *arrival = xcalloc(1, sizeof(*arrival));
     arrival->queue = queue;
+    CHECK(id.len < sizeof(arrival->id));
     memcpy(arrival->id, id.ptr, id.len);
     (void)htab_put(qmgr->arrival_ids, id, arrival);
     list_add_tail(&qmgr->arrivals, &arrival->node);
@@ -63,26 +69,10 @@ static struct arrival *next_arrival(struct qmgr *qmgr)
     return arrival;
 }
 
-static bool move_to_active(struct qmgr *qmgr, const struct arrival *arrival)
-{
-    if (strcmp(arrival->queue, QUEUE_ACTIVE) == 0 ||
-        queue_move(qmgr->dirs, arrival->queue, QUEUE_ACTIVE, arrival->id)) {
-        return true;
-    }
-    if (errno != ENOENT) { /* deleted meanwhile: nothing to say */
-        log_warning("rename %s/%s to active: %m", arrival->queue, arrival->id);
-    }
-    return false;
-}
-
 static void take_up(struct qmgr *qmgr, const struct arrival *arrival,
                     struct resolve_client *resolver)
 {
-    bool had_logs = strcmp(arrival->queue, QUEUE_INCOMING) != 0;
-    if (!move_to_active(qmgr, arrival)) {
-        return;
-    }
-    struct message *message = message_load(qmgr, arrival->id, had_logs);
+    struct message *message = message_load(qmgr, arrival->queue, arrival->id);
     if (message != NULL) {
         message_route(qmgr, message, resolver);
     }
@@ -104,6 +94,6 @@ static void intake_fiber(void *context)
 void intake_start(struct qmgr *qmgr)
 {
     for (int i = 0; i < INTAKE_FIBERS; i++) {
-        (void)task_spawn("intake", intake_fiber, qmgr);
+        qmgr_spawn(qmgr, "intake", intake_fiber);
     }
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A message in memory: reading its file when it becomes active, and recording
- * what became of each recipient.
+ * A message comes into memory: its file is read where it lies and moved to active/.
  *
  * A file that is not complete is debris of a crash unless somebody still writes
  * it, which the writer's lock tells.  A damaged file goes to corrupt/, never to
@@ -11,7 +10,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -20,85 +18,88 @@
 #include "qmgr/qmgr.h"
 #include "sys/file.h"
 
-static void drop_debris(struct qmgr *qmgr, const char *id)
+static void drop_debris(struct qmgr *qmgr, const char *queue, const char *id)
 {
     log_warning("%s: removing incomplete message file (never acknowledged)", id);
-    if (!queue_remove(qmgr->dirs, QUEUE_ACTIVE, id)) {
-        log_warning("remove active/%s: %m", id);
+    if (!queue_remove(qmgr->dirs, queue, id)) {
+        log_warning("remove %s/%s: %m", queue, id);
     }
 }
 
-static void set_aside(struct qmgr *qmgr, const char *id, const struct err *err)
+static void set_aside(struct qmgr *qmgr, const char *queue, const char *id,
+                      const struct err *err)
 {
     log_warning("%s: saving damaged message file to corrupt: %s", id, err->text);
-    if (!queue_move(qmgr->dirs, QUEUE_ACTIVE, QUEUE_CORRUPT, id)) {
-        log_warning("rename active/%s to corrupt: %m", id);
+    if (!queue_move(qmgr->dirs, queue, QUEUE_CORRUPT, id)) {
+        log_warning("rename %s/%s to corrupt: %m", queue, id);
     }
 }
 
-static bool is_empty(int fd)
+/* The header is written last: one that is missing, or all zeros, was never there. */
+static bool was_never_committed(int fd)
 {
-    struct stat st;
-    return fstat(fd, &st) == 0 && st.st_size == 0;
+    unsigned char start[64];
+    ssize_t got = file_pread_all(fd, start, sizeof(start), 0);
+    for (ssize_t i = 0; i < got; i++) {
+        if (start[i] != 0) {
+            return false;
+        }
+    }
+    return got >= 0;
 }
 
-/* Lock-protected look into the file; false: not ours to take now (dealt with). */
-static bool read_file(struct qmgr *qmgr, struct message *message)
+/* Somebody is at work on the file: look again soon. */
+static void look_again(struct qmgr *qmgr, const char *queue)
 {
-    FD_AUTO int fd = queue_open(qmgr->dirs, QUEUE_ACTIVE, message->id, O_RDONLY);
+    if (strcmp(queue, QUEUE_ACTIVE) == 0) {
+        qmgr->scan_active = true; /* an agent that outlived the last queue manager */
+    } else {
+        qmgr->scan_incoming = true; /* a writer */
+    }
+}
+
+/* False: not ours to take now (dealt with). */
+static bool read_file(struct qmgr *qmgr, const char *queue, struct message *message)
+{
+    FD_AUTO int fd = queue_open(qmgr->dirs, queue, message->id, O_RDONLY);
     if (fd < 0) {
-        if (errno != ENOENT) {
-            log_warning("open active/%s: %m", message->id);
+        if (errno != ENOENT) { /* deleted meanwhile: nothing to say */
+            log_warning("open %s/%s: %m", queue, message->id);
         }
         return false;
     }
-    /* A writer, or a delivery agent that outlived the previous queue manager. */
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (!message->had_logs) {
-            if (!queue_move(qmgr->dirs, QUEUE_ACTIVE, QUEUE_INCOMING, message->id)) {
-                log_warning("rename active/%s to incoming: %m", message->id);
-            }
-            qmgr->scan_incoming = true;
-        } else {
-            qmgr->scan_active = true;
-        }
+        look_again(qmgr, queue);
         return false;
     }
     struct err err;
     switch (queue_file_read(fd, &message->arena, &message->file, &err)) {
     case OK:
         return true;
-    case TEMPFAIL:
+    case TEMPFAIL: /* the next scan finds it */
         log_warning("%s: %s", message->id, err.text);
-        qmgr->scan_active = true;
         return false;
     case PERMFAIL:
         break;
     }
-    if (is_empty(fd)) {
-        drop_debris(qmgr, message->id);
+    if (was_never_committed(fd)) {
+        drop_debris(qmgr, queue, message->id);
     } else {
-        set_aside(qmgr, message->id, &err);
+        set_aside(qmgr, queue, message->id, &err);
     }
     return false;
 }
 
-static int compare_views(struct view a, struct view b)
+static bool move_to_active(struct qmgr *qmgr, const char *queue, const char *id)
 {
-    size_t common = a.len < b.len ? a.len : b.len;
-    int order = common > 0 ? memcmp(a.ptr, b.ptr, common) : 0;
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-/* By domain, then local part: neighbours of one destination stay together. */
-static int compare_recipients(const void *a, const void *b)
-{
-    const struct queue_recipient *const *x = a;
-    const struct queue_recipient *const *y = b;
-    struct address_parts left = address_split((*x)->address);
-    struct address_parts right = address_split((*y)->address);
-    int order = compare_views(left.domain, right.domain);
-    return order != 0 ? order : compare_views(left.local, right.local);
+    if (strcmp(queue, QUEUE_ACTIVE) == 0 ||
+        queue_move(qmgr->dirs, queue, QUEUE_ACTIVE, id)) {
+        return true;
+    }
+    if (errno != ENOENT) {
+        log_warning("rename %s/%s to active: %m", queue, id);
+    }
+    return false;
 }
 
 static void collect_pending(struct message *message)
@@ -114,119 +115,57 @@ static void collect_pending(struct message *message)
             message->recipients[message->recipient_count++] = &record->recipient;
         }
     }
-    qsort(message->recipients, message->recipient_count, sizeof(*message->recipients),
-          compare_recipients);
     message->unfinished = message->recipient_count;
 }
 
-/* Whoever is not marked done is tried again: what earlier attempts recorded is void. */
-static void drop_old_logs(struct qmgr *qmgr, const char *id)
+/* Whoever is not marked done is tried again: what earlier attempts recorded is void.
+ * Not so the reports of success, whose recipients will not come again. */
+static void take_over_logs(struct qmgr *qmgr, struct message *message)
 {
-    (void)delivery_log_remove(qmgr->dirs, QUEUE_DEFER_LOG, id);
-    (void)delivery_log_remove(qmgr->dirs, QUEUE_BOUNCE_LOG, id);
+    struct delivery_record *records;
+    struct err err;
+    (void)delivery_log_remove(qmgr->dirs, QUEUE_DEFER_LOG, message->id);
+    (void)delivery_log_remove(qmgr->dirs, QUEUE_BOUNCE_LOG, message->id);
+    if (delivery_log_read(qmgr->dirs, QUEUE_TRACE_LOG, message->id, &message->arena,
+                          &records, &message->traced, &err) != OK) {
+        log_warning("%s: %s", message->id, err.text);
+    }
 }
 
-struct message *message_load(struct qmgr *qmgr, const char *id, bool had_logs)
+static void log_active(const struct message *message)
+{
+    STR_AUTO struct str sender = {0};
+    address_quote(message->file.sender, &sender);
+    log_info("%s: from=<%s>, size=%lld, nrcpt=%zu (queue active)", message->id,
+             str_ptr(&sender), (long long)message->file.content_size,
+             message->recipient_count);
+}
+
+struct message *message_load(struct qmgr *qmgr, const char *queue, const char *id)
 {
     struct message *message = xcalloc(1, sizeof(*message));
     CHECK(strlen(id) < sizeof(message->id));
-    strncpy(message->id, id, sizeof(message->id) - 1);
-    message->had_logs = had_logs;
+    memcpy(message->id, id, strlen(id));
     message->active_time = clock_wall();
-    if (!read_file(qmgr, message)) {
+    if (!read_file(qmgr, queue, message) || !move_to_active(qmgr, queue, id)) {
         arena_clear(&message->arena);
         free(message);
         return NULL;
     }
-    if (had_logs) {
-        drop_old_logs(qmgr, id);
+    if (strcmp(queue, QUEUE_INCOMING) != 0) {
+        take_over_logs(qmgr, message);
     }
     collect_pending(message);
     list_add_tail(&qmgr->messages, &message->node);
     (void)htab_put(qmgr->by_id, view_cstr(message->id), message);
-    log_info("%s: from=<%.*s>, size=%lld, nrcpt=%zu (queue active)", message->id,
-             VIEW_ARG(message->file.sender), (long long)message->file.content_size,
-             message->recipient_count);
+    log_active(message);
     return message;
 }
 
-static const char *action_of(const struct deliver_outcome *outcome)
+void message_free(struct qmgr *qmgr, struct message *message)
 {
-    switch (outcome->status) {
-    case DELIVER_DEFERRED:
-        return "delayed";
-    case DELIVER_BOUNCED:
-        return "failed";
-    case DELIVER_SENT:
-        break;
-    }
-    return "delivered";
-}
-
-/* Output of commands ends in blanks. */
-static struct view rtrim(struct view text)
-{
-    while (text.len > 0 && text.ptr[text.len - 1] == ' ') {
-        text.len--;
-    }
-    return text;
-}
-
-static void append_record(struct qmgr *qmgr, struct message *message, const char *log,
-                          const struct queue_recipient *recipient, struct view address,
-                          const struct deliver_outcome *outcome)
-{
-    struct err err;
-    struct delivery_record record = {
-        .recipient = address,
-        .original = recipient->original,
-        .dsn_orcpt = recipient->dsn_orcpt,
-        .dsn_notify = recipient->dsn_notify,
-        .state_offset = recipient->state_offset,
-        .dsn = outcome->dsn,
-        .action =
-            outcome->action.len > 0 ? outcome->action : view_cstr(action_of(outcome)),
-        .reason = rtrim(outcome->reason),
-        .mta = outcome->mta,
-        .diagnostic_type = outcome->diagnostic_type,
-        .diagnostic = outcome->diagnostic,
-    };
-    if (delivery_log_append(qmgr->dirs, log, message->id, &record, 1, &err) != OK) {
-        log_warning("%s: %s", message->id, err.text);
-        message->log_failed = true;
-    }
-}
-
-/* RFC 3461: NOTIFY=NEVER, or a NOTIFY without FAILURE, asks for no notice. */
-static bool wants_failure(const struct queue_recipient *recipient)
-{
-    return recipient->dsn_notify == 0 ||
-           (recipient->dsn_notify & DSN_NOTIFY_FAILURE) != 0;
-}
-
-void message_outcome(struct qmgr *qmgr, struct message *message,
-                     struct queue_recipient *recipient, struct view address,
-                     const struct deliver_outcome *outcome)
-{
-    const unsigned report = QUEUE_FILE_VERIFY_ONLY | QUEUE_FILE_RECORD_TRACE;
-    if ((message->file.flags & report) != 0 ||
-        (outcome->status == DELIVER_SENT && outcome->action.len > 0 &&
-         (recipient->dsn_notify & DSN_NOTIFY_SUCCESS) != 0)) {
-        append_record(qmgr, message, QUEUE_TRACE_LOG, recipient, address, outcome);
-        message->traced++;
-    }
-    if ((message->file.flags & QUEUE_FILE_VERIFY_ONLY) != 0) {
-        return;
-    }
-    if (outcome->status == DELIVER_DEFERRED) {
-        append_record(qmgr, message, QUEUE_DEFER_LOG, recipient, address, outcome);
-        message->deferred++;
-    } else if (outcome->status == DELIVER_BOUNCED) {
-        message->bounced++;
-        recipient->state =
-            'B'; /* in memory: marked in the file when the notice is queued */
-        if (wants_failure(recipient)) {
-            append_record(qmgr, message, QUEUE_BOUNCE_LOG, recipient, address, outcome);
-        }
-    }
+    (void)htab_remove(qmgr->by_id, view_cstr(message->id));
+    list_remove(&message->node);
+    arena_clear(&message->arena);
+    free(message);
 }

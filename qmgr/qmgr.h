@@ -23,9 +23,16 @@
 #include "mail/queue_file.h"
 #include "net/stream.h"
 #include "rpc/deliver.h"
+#include "rpc/notify.h"
 #include "rpc/resolve.h"
 #include "service/service.h"
 #include "task/task.h"
+
+/* In memory only: bounced, but the notice is not queued yet. */
+enum { RECIPIENT_BOUNCED = 'B' };
+
+/* The service that defers what cannot be tried now, with the next hop as the reason. */
+#define RETRY_TRANSPORT "retry"
 
 struct message {
     struct list node; /* qmgr.messages */
@@ -35,10 +42,10 @@ struct message {
     struct queue_recipient **recipients; /* the pending ones */
     size_t recipient_count;
     size_t unfinished; /* recipients without an outcome */
-    size_t deferred, bounced, traced;
+    size_t deferred, bounced;
+    size_t traced;   /* records in the trace log, those of earlier attempts included */
     bool log_failed; /* an outcome could not be recorded: keep the message */
-    bool had_logs; /* not fresh from incoming/: log files of earlier attempts may exist
-                    */
+    bool damaged;    /* an agent found the content damaged: off to corrupt/ */
     int64_t active_time;
 };
 
@@ -50,13 +57,14 @@ struct job {
     struct view *addresses; /* as resolved; parallel to recipients */
     size_t count;
     int attempts; /* agents that died on it */
+    bool excused; /* one that had been kept idle did: it may just have retired */
 };
 
 struct destination {
     struct list node; /* transport.ready when it may start a job */
     struct transport *transport;
     char *nexthop;
-    char *key; /* in transport.destinations */
+    struct str key; /* in transport.destinations */
     struct list jobs;
     size_t job_count;
     int busy;        /* deliveries in progress */
@@ -76,8 +84,11 @@ struct transport {
     int limit;           /* most deliveries at once */
     int recipient_limit; /* per delivery request */
     int window_first, window_max;
+    int cohort_limit; /* failed windows until a destination is dead; 0: never */
     int64_t dead_until;
 };
+
+enum { QMGR_FIBERS_MAX = 8 };
 
 struct qmgr {
     const struct conf *conf;
@@ -95,9 +106,23 @@ struct qmgr {
     struct task_cond scan_wanted;
     bool scan_active, scan_incoming, scan_deferred, flush_all;
     struct task_timer sweep; /* idle connections, dead destinations */
+
+    struct fiber *fibers[QMGR_FIBERS_MAX]; /* those that run until qmgr_stop() */
+    size_t fiber_count;
 };
 
 /* What every part may call. */
+
+/* state.c */
+struct qmgr *qmgr_new(struct service_context *context);
+/* Start a background fiber. */
+void qmgr_spawn(struct qmgr *qmgr, const char *name, void (*function)(void *));
+/* End the background fibers; they leave when the loop runs next. */
+void qmgr_stop(struct qmgr *qmgr);
+/* Nothing may be in progress. */
+void qmgr_free(struct qmgr **qmgr);
+/* Act on a wake-up; true when it was understood. */
+bool qmgr_notice(struct qmgr *qmgr, enum notify_frame kind, struct view text);
 
 /* intake.c: announce an ID found in QUEUE; unknown and doubled ones are harmless. */
 void intake_announce(struct qmgr *qmgr, const char *queue, struct view id);
@@ -107,34 +132,56 @@ bool intake_has_room(const struct qmgr *qmgr);
 /* scan.c: the fiber that looks into the directories, active/ first: files that an
  * earlier process left there. */
 void scan_start(struct qmgr *qmgr);
+/* Once a second: somebody may have asked for a look since the last one. */
+void scan_remind(struct qmgr *qmgr);
 
 /* message.c */
-/* Read active/ID.  NULL: gone, incomplete or damaged (dealt with and logged). */
-struct message *message_load(struct qmgr *qmgr, const char *id, bool had_logs);
-/* Record what became of one recipient. */
-void message_outcome(struct qmgr *qmgr, struct message *message,
-                     struct queue_recipient *recipient, struct view address,
-                     const struct deliver_outcome *outcome);
+/* Read QUEUE/ID and move it to active/.  NULL: gone, not complete yet, or damaged
+ * (dealt with and logged). */
+struct message *message_load(struct qmgr *qmgr, const char *queue, const char *id);
+/* Nobody may refer to it any more. */
+void message_free(struct qmgr *qmgr, struct message *message);
+
+/* outcome.c: record what became of JOB's recipients.  They count as finished
+ * afterwards; true: they were the last of their message, which the caller must finish.
+ * Waits. */
+NODISCARD bool outcome_record(struct qmgr *qmgr, const struct job *job,
+                              const struct deliver_reply *reply);
+/* Would a notice of failure to this recipient be wanted (RFC 3461 4.1)? */
+bool outcome_wants_failure(uint8_t dsn_notify);
 
 /* finish.c: last recipient done: bounce, defer or remove.  Frees MESSAGE.  Waits. */
 void message_finish(struct qmgr *qmgr, struct message *message);
 
 /* transport.c */
 struct transport *transport_find(struct qmgr *qmgr, struct view name);
-struct destination *destination_find(struct qmgr *qmgr, struct transport *transport,
-                                     struct view nexthop, struct view recipient);
-/* Give DESTINATION a job; starts deliveries as far as limits allow. */
-void destination_add_job(struct qmgr *qmgr, struct destination *destination,
-                         struct job *job);
-void destination_succeeded(struct destination *destination);
-void destination_failed(struct qmgr *qmgr, struct destination *destination,
-                        struct view dsn, struct view reason);
 /* Start what can be started in TRANSPORT. */
 void transport_run(struct qmgr *qmgr, struct transport *transport);
 void transport_throttle(struct qmgr *qmgr, struct transport *transport);
 void transport_revive_all(struct qmgr *qmgr); /* flush: forget who was dead */
 void transport_sweep(struct qmgr *qmgr);
-void transport_free_all(struct qmgr *qmgr);
+void transport_free(struct transport *transport); /* nothing may be in progress */
+
+/* destination.c */
+struct destination *destination_find(struct transport *transport, struct view nexthop,
+                                     struct view recipient);
+void destination_free(struct destination *destination); /* without jobs */
+/* Give DESTINATION a job; starts deliveries as far as limits allow. */
+void destination_add_job(struct qmgr *qmgr, struct destination *destination,
+                         struct job *job);
+/* Take the next job of a ready destination: one more delivery is in progress. */
+struct job *destination_take_job(struct destination *destination);
+/* A delivery has ended: let the next one go. */
+void destination_release(struct qmgr *qmgr, struct destination *destination);
+void destination_succeeded(struct destination *destination);
+void destination_failed(struct qmgr *qmgr, struct destination *destination,
+                        struct view dsn, struct view reason);
+/* Dead until then: what waits goes to the retry service with REASON ("4.4.1 text"). */
+void destination_suspend(struct qmgr *qmgr, struct destination *destination,
+                         int64_t until, const char *reason);
+bool destination_is_dead(const struct destination *destination);
+/* Hand JOB, which is in no list, to the retry service. */
+void job_divert(struct qmgr *qmgr, struct job *job, const char *reason);
 void job_free(struct job *job);
 
 /* agent.c: kept connections to delivery agents. */

@@ -48,20 +48,25 @@ static bool scan_queue(struct qmgr *qmgr, const char *queue, bool all)
     return complete;
 }
 
+/* True when the flag was set; cleared before the scan, because whoever finds a file
+ * locked meanwhile sets it again. */
+static bool take(bool *flag)
+{
+    bool was = *flag;
+    *flag = false;
+    return was;
+}
+
 static void scan_once(struct qmgr *qmgr)
 {
-    if (qmgr->scan_active) {
-        /* Cleared first: message_load() sets it again for a file that is still locked.
-         */
-        qmgr->scan_active = false;
-        qmgr->scan_active = !scan_queue(qmgr, QUEUE_ACTIVE, true) || qmgr->scan_active;
+    if (take(&qmgr->scan_active) && !scan_queue(qmgr, QUEUE_ACTIVE, true)) {
+        qmgr->scan_active = true;
     }
-    if (qmgr->scan_incoming) {
-        qmgr->scan_incoming = !scan_queue(qmgr, QUEUE_INCOMING, true);
+    if (take(&qmgr->scan_incoming) && !scan_queue(qmgr, QUEUE_INCOMING, true)) {
+        qmgr->scan_incoming = true;
     }
-    if (qmgr->scan_deferred) {
-        bool all = qmgr->flush_all;
-        qmgr->scan_deferred = qmgr->flush_all = false;
+    if (take(&qmgr->scan_deferred)) {
+        bool all = take(&qmgr->flush_all);
         if (!scan_queue(qmgr, QUEUE_DEFERRED, all)) {
             qmgr->scan_deferred = true;
             qmgr->flush_all = all || qmgr->flush_all;
@@ -72,26 +77,31 @@ static void scan_once(struct qmgr *qmgr)
 static void scan_fiber(void *context)
 {
     struct qmgr *qmgr = context;
-    const int64_t full_queue_pause = CLOCK_SECOND;
     const int64_t interval = conf_time(qmgr->conf, P_queue_run_delay);
     int64_t next_run = clock_now() + interval;
     for (;;) {
         scan_once(qmgr);
-        bool unfinished =
-            qmgr->scan_active || qmgr->scan_incoming || qmgr->scan_deferred;
-        int64_t pause = unfinished ? clock_now() + full_queue_pause : next_run;
-        if (task_cond_wait(&qmgr->scan_wanted, pause) == TASK_CANCELLED) {
+        if (task_cond_wait(&qmgr->scan_wanted, next_run) == TASK_CANCELLED) {
             return;
         }
         if (clock_now() >= next_run) {
-            qmgr->scan_incoming = qmgr->scan_deferred = true;
+            /* active/ too: what could not be moved out of it lies there. */
+            qmgr->scan_active = qmgr->scan_incoming = qmgr->scan_deferred = true;
             next_run = clock_now() + interval;
         }
+    }
+}
+
+void scan_remind(struct qmgr *qmgr)
+{
+    bool wanted = qmgr->scan_active || qmgr->scan_incoming || qmgr->scan_deferred;
+    if (wanted && intake_has_room(qmgr)) {
+        task_cond_signal(&qmgr->scan_wanted);
     }
 }
 
 void scan_start(struct qmgr *qmgr)
 {
     qmgr->scan_active = qmgr->scan_incoming = qmgr->scan_deferred = true;
-    (void)task_spawn("scan", scan_fiber, qmgr);
+    qmgr_spawn(qmgr, "scan", scan_fiber);
 }

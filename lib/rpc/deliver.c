@@ -16,7 +16,8 @@
 enum {
     WIRE_ATTRIBUTE_MIN = 2 * 4,
     WIRE_RECIPIENT_MIN = 3 * 4 + 1 + 8,
-    WIRE_OUTCOME_MIN = 1 + 6 * 4
+    WIRE_OUTCOME_MIN = 1 + 7 * 4,
+    WIRE_LEAF_MIN = 8 + 4 + WIRE_OUTCOME_MIN
 };
 
 /* --- request ------------------------------------------------------------------ */
@@ -179,6 +180,18 @@ struct view deliver_attribute(const struct deliver_request *request, const char 
 
 /* --- reply ---------------------------------------------------------------------- */
 
+static void put_outcome(struct str *frame, const struct deliver_outcome *outcome)
+{
+    frame_put_u8(frame, (uint8_t)outcome->status);
+    frame_put_view(frame, outcome->dsn);
+    frame_put_view(frame, outcome->action);
+    frame_put_view(frame, outcome->reason);
+    frame_put_view(frame, outcome->mta);
+    frame_put_view(frame, outcome->diagnostic_type);
+    frame_put_view(frame, outcome->diagnostic);
+    frame_put_view(frame, outcome->relay);
+}
+
 bool deliver_send_reply(struct stream *qmgr, const struct deliver_reply *reply)
 {
     STR_AUTO struct str frame = {0};
@@ -186,16 +199,17 @@ bool deliver_send_reply(struct stream *qmgr, const struct deliver_reply *reply)
     frame_put_u8(&frame, (uint8_t)reply->site);
     frame_put_view(&frame, reply->site_dsn);
     frame_put_view(&frame, reply->site_reason);
+    frame_put_u8(&frame, reply->damaged);
     frame_put_u64(&frame, reply->count);
     for (size_t i = 0; i < reply->count; i++) {
-        const struct deliver_outcome *outcome = &reply->outcomes[i];
-        frame_put_u8(&frame, (uint8_t)outcome->status);
-        frame_put_view(&frame, outcome->dsn);
-        frame_put_view(&frame, outcome->action);
-        frame_put_view(&frame, outcome->reason);
-        frame_put_view(&frame, outcome->mta);
-        frame_put_view(&frame, outcome->diagnostic_type);
-        frame_put_view(&frame, outcome->diagnostic);
+        put_outcome(&frame, &reply->outcomes[i]);
+    }
+    frame_put_u64(&frame, reply->leaf_count);
+    for (size_t i = 0; i < reply->leaf_count; i++) {
+        CHECK(reply->leaves[i].index < reply->count);
+        frame_put_u64(&frame, reply->leaves[i].index);
+        frame_put_view(&frame, reply->leaves[i].address);
+        put_outcome(&frame, &reply->leaves[i].outcome);
     }
     return frame_send_now(qmgr, &frame);
 }
@@ -210,9 +224,30 @@ static void get_outcome(struct frame_reader *reader, struct deliver_outcome *out
     outcome->mta = frame_get_view(reader);
     outcome->diagnostic_type = frame_get_view(reader);
     outcome->diagnostic = frame_get_view(reader);
+    outcome->relay = frame_get_view(reader);
     if (status != DELIVER_SENT && status != DELIVER_DEFERRED &&
         status != DELIVER_BOUNCED) {
         reader->failed = true;
+    }
+}
+
+/* In the order of the recipients, so that who reads them need not search. */
+static void get_leaves(struct frame_reader *reader, struct arena *arena,
+                       struct deliver_reply *reply)
+{
+    uint64_t last = 0;
+    reply->leaf_count = get_count(reader, WIRE_LEAF_MIN);
+    reply->leaves =
+        arena_alloc(arena, (reply->leaf_count + 1) * sizeof(*reply->leaves));
+    for (size_t i = 0; i < reply->leaf_count; i++) {
+        uint64_t index = frame_get_u64(reader);
+        if (index < last || index >= reply->count) {
+            reader->failed = true;
+        }
+        last = index;
+        reply->leaves[i].index = (size_t)index;
+        reply->leaves[i].address = frame_get_view(reader);
+        get_outcome(reader, &reply->leaves[i].outcome);
     }
 }
 
@@ -228,12 +263,14 @@ bool deliver_receive_reply(struct stream *agent, struct arena *arena,
     reply_out->site = (enum deliver_site)site;
     reply_out->site_dsn = frame_get_view(&reader);
     reply_out->site_reason = frame_get_view(&reader);
+    reply_out->damaged = frame_get_u8(&reader) != 0;
     reply_out->count = get_count(&reader, WIRE_OUTCOME_MIN);
     reply_out->outcomes =
         arena_alloc(arena, (reply_out->count + 1) * sizeof(*reply_out->outcomes));
     for (size_t i = 0; i < reply_out->count; i++) {
         get_outcome(&reader, &reply_out->outcomes[i]);
     }
+    get_leaves(&reader, arena, reply_out);
     if (!frame_reader_ok(&reader) || site > DELIVER_SITE_DOWN) {
         *reply_out = (struct deliver_reply){0};
         stream_fail(agent, EPROTO);

@@ -46,6 +46,15 @@ struct deliver_outcome { /* one per recipient, in the order of the request */
     struct view reason;
     struct view mta; /* remote MTA name, or empty */
     struct view diagnostic_type, diagnostic;
+    struct view relay; /* what the log line says; for reports of success */
+};
+
+/* An address that a recipient was expanded to (alias, .forward), and what became of it
+ * there.  The outcome of the recipient is that of all of them together. */
+struct deliver_leaf {
+    size_t index; /* of the recipient in the request; never less than the leaf before */
+    struct view address;
+    struct deliver_outcome outcome;
 };
 
 /* What the answer says of the destination as a whole (scheduling feedback). */
@@ -53,6 +62,10 @@ enum deliver_site { DELIVER_SITE_OK = 0, DELIVER_SITE_DOWN = 1 };
 struct deliver_reply {
     struct deliver_outcome *outcomes;
     size_t count;
+    struct deliver_leaf
+        *leaves; /* of recipients that were expanded; others have none */
+    size_t leaf_count;
+    bool damaged; /* the content is not what its sum says: nothing was delivered */
     enum deliver_site site;
     struct view
         site_reason; /* SITE_DOWN: dsn and text that hold for all that wait for it */

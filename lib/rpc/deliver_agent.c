@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/ascii.h"
+#include "mail/queue_file.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 
@@ -24,11 +25,22 @@ static const char *known_queue(struct view name)
     return NULL;
 }
 
+/* A file that was damaged on the disk must not reach anybody. */
+static enum outcome verify_content(int fd, const struct deliver_request *request,
+                                   struct err *err)
+{
+    const struct queue_message message = {.content_offset = request->content_offset,
+                                          .content_size = request->content_size,
+                                          .content_sum = request->content_sum};
+    return queue_file_verify_content(fd, &message, err);
+}
+
 int deliver_open_message(const struct queue_dirs *dirs,
                          const struct deliver_request *request, struct err *err)
 {
     const char *queue = known_queue(request->queue_name);
-    if (queue == NULL || !queue_id_valid(request->queue_id)) {
+    if (queue == NULL || !queue_id_valid(request->queue_id) ||
+        request->content_offset < 0 || request->content_size < 0) {
         (void)err_temp(err, "4.3.0", "malformed delivery request");
         return -1;
     }
@@ -44,23 +56,67 @@ int deliver_open_message(const struct queue_dirs *dirs,
         fd_close(&fd);
         return -1;
     }
+    if (verify_content(fd, request, err) != OK) {
+        fd_close(&fd);
+    }
     return fd;
+}
+
+void deliver_refuse(const struct conf *conf, const struct deliver_request *request,
+                    const char *relay, const struct err *err, struct arena *arena,
+                    struct deliver_reply *reply)
+{
+    int64_t now = clock_wall();
+    const struct delivery_times times = {.arrival = request->arrival_time,
+                                         .active = request->active_time,
+                                         .handed = now,
+                                         .done = now};
+    *reply = (struct deliver_reply){.count = request->recipient_count,
+                                    .damaged = err->outcome == PERMFAIL};
+    reply->outcomes = arena_alloc(arena, reply->count * sizeof(*reply->outcomes));
+    for (size_t i = 0; i < reply->count; i++) {
+        reply->outcomes[i] =
+            (struct deliver_outcome){.status = DELIVER_DEFERRED,
+                                     .dsn = arena_view(arena, view_cstr(err->dsn)),
+                                     .reason = arena_view(arena, view_cstr(err->text)),
+                                     .diagnostic_type = VIEW("X-Postfix")};
+        deliver_report(conf, request, i, relay, &times, arena, &reply->outcomes[i]);
+    }
+}
+
+/* Digits at the start of TEXT: 1 to 3 of them, or 0. */
+static size_t dsn_number(struct view text)
+{
+    size_t len = 0;
+    while (len < text.len && ascii_digit(text.ptr[len])) {
+        len++;
+    }
+    return len <= 3 ? len : 0;
+}
+
+size_t deliver_dsn_length(struct view text)
+{
+    char class = text.len >= 5 ? text.ptr[0] : '\0';
+    if ((class != '2' && class != '4' && class != '5') || text.ptr[1] != '.') {
+        return 0;
+    }
+    size_t subject = dsn_number(view_from(text, 2));
+    size_t at = 2 + subject;
+    if (subject == 0 || at == text.len || text.ptr[at] != '.') {
+        return 0;
+    }
+    size_t detail = dsn_number(view_from(text, at + 1));
+    at += 1 + detail;
+    bool ends = at == text.len || ascii_space(text.ptr[at]);
+    return detail > 0 && ends ? at : 0;
 }
 
 void deliver_split_dsn(struct view text, const char *default_dsn, struct view *dsn_out,
                        struct view *text_out)
 {
-    size_t len = 0;
-    unsigned dots = 0;
-    while (len < text.len && (ascii_digit(text.ptr[len]) || text.ptr[len] == '.')) {
-        dots += text.ptr[len] == '.';
-        len++;
-    }
-    bool is_code = dots == 2 && len >= 5 && len <= 9 &&
-                   (len == text.len || ascii_space(text.ptr[len])) &&
-                   (text.ptr[0] == '2' || text.ptr[0] == '4' || text.ptr[0] == '5');
-    *dsn_out = is_code ? view_first(text, len) : view_cstr(default_dsn);
-    *text_out = view_trim(is_code ? view_from(text, len) : text);
+    size_t len = deliver_dsn_length(text);
+    *dsn_out = len > 0 ? view_first(text, len) : view_cstr(default_dsn);
+    *text_out = view_trim(view_from(text, len));
 }
 
 static const char *status_word(const struct conf *conf,
@@ -83,6 +139,16 @@ static const char *status_word(const struct conf *conf,
     return probe ? "undeliverable" : "deferred";
 }
 
+/* soft_bounce keeps the detail of a code and makes it temporary (RFC 3463 2). */
+static void soften(struct deliver_outcome *outcome, struct arena *arena)
+{
+    if (outcome->status == DELIVER_DEFERRED && outcome->dsn.len > 0 &&
+        outcome->dsn.ptr[0] == '5') {
+        outcome->dsn = view_cstr(
+            arena_printf(arena, "4%.*s", VIEW_ARG(view_from(outcome->dsn, 1))));
+    }
+}
+
 void deliver_report(const struct conf *conf, const struct deliver_request *request,
                     size_t index, const char *relay, const struct delivery_times *times,
                     struct arena *arena, struct deliver_outcome *outcome)
@@ -90,12 +156,14 @@ void deliver_report(const struct conf *conf, const struct deliver_request *reque
     char id[QUEUE_ID_MAX];
     char dsn[16];
     const struct queue_recipient *recipient = &request->recipients[index];
+    CHECK(index < request->recipient_count);
     const char *word = status_word(conf, request, outcome);
+    soften(outcome, arena);
     (void)snprintf(id, sizeof(id), "%.*s", VIEW_ARG(request->queue_id));
     (void)snprintf(dsn, sizeof(dsn), "%.*s", VIEW_ARG(outcome->dsn));
-    if (outcome->status == DELIVER_DEFERRED && dsn[0] == '5') {
-        dsn[0] = '4'; /* soft_bounce: the same detail, but temporary (RFC 3463 2) */
-        outcome->dsn = arena_view(arena, view_cstr(dsn));
+    outcome->relay = view_cstr(arena_strdup(arena, relay));
+    if (outcome->reason.len == 0) {
+        outcome->reason = VIEW("?"); /* the log line's form asks for something */
     }
     STR_AUTO struct str text = {0};
     str_add(&text, outcome->reason);
@@ -105,9 +173,4 @@ void deliver_report(const struct conf *conf, const struct deliver_request *reque
     }
     delivery_status_log(id, recipient->address, recipient->original, relay, &final, dsn,
                         word, str_ptr(&text));
-    if (outcome->status == DELIVER_SENT) {
-        /* For success reports, which say how it went (RFC 3464 2.3.3). */
-        outcome->reason = view_cstr(
-            arena_printf(arena, "delivery via %s: %s", relay, str_ptr(&text)));
-    }
 }

@@ -9,17 +9,28 @@
 #include "rpc/deliver.h"
 
 /* The message's file, open for reading and for marking recipients, with a shared lock
- * that tells a restarted queue manager that somebody is at work.  -1 with ERR. */
+ * that tells a restarted queue manager that somebody is at work.  -1 with ERR, whose
+ * outcome is PERMFAIL when the content does not have its sum: then nothing of it may be
+ * delivered, and deliver_refuse() tells the queue manager why. */
 int deliver_open_message(const struct queue_dirs *dirs,
                          const struct deliver_request *request, struct err *err);
+/* Defer every recipient because deliver_open_message() failed with ERR.  Fills REPLY,
+ * whose strings live in ARENA, and writes the log lines. */
+void deliver_refuse(const struct conf *conf, const struct deliver_request *request,
+                    const char *relay, const struct err *err, struct arena *arena,
+                    struct deliver_reply *reply);
 
 /* Finish OUTCOME of recipient INDEX and write its log line: soft_bounce turns a bounce
  * into a deferral, a verification request is logged as (un)deliverable.  RELAY is
- * "local", "none", "host[addr]:port"; a changed code is put into ARENA. */
+ * "local", "none", "host[addr]:port" and goes into the outcome; what is new there lives
+ * in ARENA. */
 void deliver_report(const struct conf *conf, const struct deliver_request *request,
                     size_t index, const char *relay, const struct delivery_times *times,
                     struct arena *arena, struct deliver_outcome *outcome);
 
+/* Length of the RFC 3463 code ("5.1.6", class 2, 4 or 5) that TEXT starts with, up to
+ * white space or the end; 0: none. */
+size_t deliver_dsn_length(struct view text);
 /* Split "5.1.6 user has moved" into code and text; without a code *DSN_OUT is
  * DEFAULT_DSN. */
 void deliver_split_dsn(struct view text, const char *default_dsn, struct view *dsn_out,

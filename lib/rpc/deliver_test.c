@@ -69,8 +69,18 @@ static void test_reply(void **state)
         {.status = DELIVER_BOUNCED,
          .dsn = VIEW("5.1.1"),
          .diagnostic = VIEW("550 no")}};
+    struct deliver_leaf leaves[] = {
+        {.index = 1,
+         .address = VIEW("a@example.com"),
+         .outcome = {.status = DELIVER_DEFERRED, .relay = VIEW("local")}},
+        {.index = 1,
+         .address = VIEW("b@example.com"),
+         .outcome = {.status = DELIVER_BOUNCED}}};
     struct deliver_reply sent = {.outcomes = outcomes,
                                  .count = 2,
+                                 .leaves = leaves,
+                                 .leaf_count = 2,
+                                 .damaged = true,
                                  .site = DELIVER_SITE_DOWN,
                                  .site_reason = VIEW("connection refused")};
     struct deliver_reply got;
@@ -82,6 +92,18 @@ static void test_reply(void **state)
     assert_view_equal(got.site_reason, "connection refused");
     assert_int_equal(got.outcomes[1].status, DELIVER_BOUNCED);
     assert_view_equal(got.outcomes[1].diagnostic, "550 no");
+    assert_true(got.damaged);
+    assert_int_equal(got.leaf_count, 2);
+    assert_view_equal(got.leaves[0].outcome.relay, "local");
+    assert_int_equal(got.leaves[1].index, 1);
+    assert_view_equal(got.leaves[1].address, "b@example.com");
+    leaves[1].index = 0; /* out of order */
+    assert_true(deliver_send_reply(agent, &sent));
+    assert_false(deliver_receive_reply(qmgr, &arena, &got));
+    stream_free(&qmgr);
+    stream_free(&agent);
+    make_pair(&qmgr, &agent);
+    leaves[1].index = 1;
     outcomes[0].status = (enum deliver_status)'?';
     assert_true(deliver_send_reply(agent, &sent));
     assert_false(deliver_receive_reply(qmgr, &arena, &got));
@@ -104,6 +126,7 @@ static void test_lying_count(void **state)
     frame_put_u8(&frame, DELIVER_SITE_OK);
     frame_put_view(&frame, VIEW(""));
     frame_put_view(&frame, VIEW(""));
+    frame_put_u8(&frame, 0);
     frame_put_u64(&frame, UINT64_MAX / 100);
     assert_true(frame_send_now(agent, &frame));
     assert_false(deliver_receive_reply(qmgr, &arena, &got));
