@@ -483,9 +483,11 @@ static void test_size_limit(void **state)
 {
     (void)state;
     struct fixture f;
-    set_up(&f, "message_size_limit = 10\n");
-    run(&f, LOCAL, "s@e.org", ANN, "Received: from somewhere far away\n\n123456789",
-        1000);
+    struct str content = {0};
+    set_up(&f, "message_size_limit = 600\n");
+    str_printf(&content, "Received: from %0500d\n\n123456789", 0);
+    run(&f, LOCAL, "s@e.org", ANN, str_ptr(&content), 1000);
+    str_done(&content);
     assert_int_equal(f.result.status, SUBMIT_OK);
     tear_down(&f);
 }
