@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "rpc/deliver_agent.h"
 #include "service/service.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 
 /* A probe is told that it would be dropped; nothing changes. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "rpc/deliver_agent.h"
 #include "service/service.h"
+#include "sys/clock.h"
 
 /* Code and text of the next hop; a code of the other kind is not believed. */
 static void read_reason(struct view nexthop, bool retry,
