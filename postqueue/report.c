@@ -160,7 +160,9 @@ static void write_text(const struct report *report,
     add_first_line(report, entry, &lines);
     for (size_t i = 0; i < entry->recipient_count; i++) {
         const struct queue_list_recipient *recipient = &entry->recipients[i];
-        if (recipient->reason.len > 0) {
+        /* Said once for neighbours that wait for the same reason. */
+        if (recipient->reason.len > 0 &&
+            (i == 0 || !view_equal(recipient->reason, recipient[-1].reason))) {
             str_clear(&reason);
             add_printable(&reason, recipient->reason);
             size_t room = reason.len < REASON_COLUMNS ? REASON_COLUMNS - reason.len : 0;
