@@ -67,8 +67,8 @@ static enum access_result run_item(struct check *check, const struct restriction
 static void warn_ignored(const struct restriction_list *list, size_t i)
 {
     if (i + 1 < list->count) {
-        log_warning("restriction `%.*s' after `%.*s' is ignored",
-                    VIEW_ARG(list->items[i + 1].word), VIEW_ARG(list->items[i].word));
+        log_warning("restriction `%.*s' after `%s' is ignored",
+                    VIEW_ARG(list->items[i + 1].word), list->items[i].verb->name);
     }
 }
 

@@ -141,8 +141,7 @@ static enum access_result refuse_text(struct check *check, int code, const char 
     return ACCESS_REJECT;
 }
 
-static void PRINTF_LIKE(2, 0)
-format(struct str *out, const char *pattern, va_list args)
+static void PRINTF_LIKE(2, 0) format(struct str *out, const char *pattern, va_list args)
 {
     str_vprintf(out, pattern, args);
 }

@@ -64,7 +64,7 @@ static enum access_result refuse_by_transport(struct candidate *c, bool temporar
     if (c->resolved->address_class == CLASS_VIRTUAL_ALIAS) {
         code = conf_int(conf, P_unknown_virtual_alias_reject_code);
     }
-    deliver_split_dsn(c->resolved->nexthop, "5.1.1", &dsn, &text);
+    deliver_split_dsn(view_trim(c->resolved->nexthop), "5.1.1", &dsn, &text);
     text = view_trim(text);
     if (text.len == 0 ||
         view_equal(text, address_split(c->resolved->recipient).domain)) {
@@ -114,9 +114,26 @@ static enum access_result refuse_unknown(struct candidate *c,
                                 named ? table->name : "");
 }
 
+/* Names that every mail system has, whatever its tables say (RFC 5321, section 4.5.1).
+ */
+static bool is_system_name(const struct candidate *c)
+{
+    struct view user = address_split(c->resolved->recipient).local;
+    const char *names[] = {"postmaster", "mailer-daemon",
+                           conf_str(c->check->session->conf, P_double_bounce_sender)};
+    bool known = false;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        known = known || view_equal_nocase_cstr(user, names[i]);
+    }
+    return known && c->resolved->address_class == CLASS_LOCAL;
+}
+
 static enum access_result check_candidate(struct candidate *c)
 {
     const struct conf *conf = c->check->session->conf;
+    if (is_system_name(c)) {
+        return ACCESS_DUNNO;
+    }
     enum map_result rewritten = is_rewritten(c);
     if (rewritten != MAP_MISSING) {
         return rewritten == MAP_FOUND ? ACCESS_DUNNO : refuse_lookup(c);
