@@ -99,6 +99,9 @@ static void add_trace(struct records *records, const struct event *event)
 {
     struct delivery_record *record =
         add_record(records, LOG_TRACE, event, trace_action(event));
+    if (event->outcome->status != DELIVER_SENT) {
+        return; /* it went nowhere */
+    }
     record->reason = view_cstr(arena_printf(records->arena, "delivery via %.*s: %.*s",
                                             VIEW_ARG(event->outcome->relay),
                                             VIEW_ARG(record->reason)));
