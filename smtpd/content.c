@@ -21,7 +21,8 @@ void content_begin(struct session *session, bool dots)
     struct message *message = session->message;
     struct server *server = session->server;
     struct err err = {0};
-    bool lenient = server->bare_newline == BARE_NEWLINE_END;
+    /* Programs that run "sendmail -bs" write UNIX lines. */
+    bool lenient = server->standalone || server->bare_newline == BARE_NEWLINE_END;
     if (!lenient && server->bare_newline_exclusions != NULL) {
         lenient = match_list_find(server->bare_newline_exclusions,
                                   view_cstr(session->client.address_text),

@@ -63,7 +63,7 @@ void session_add_escaped(struct str *out, struct view data)
 bool session_check_pipelining(struct session *session)
 {
     struct view data;
-    if (session->pipelining_noticed ||
+    if (session->pipelining_noticed || session->server->standalone ||
         (stream_pending(session->stream) == 0 &&
          !stream_readable_now(session->stream)) ||
         !stream_peek_some(session->stream, &data)) {
