@@ -209,15 +209,13 @@ struct piece {
     struct master_line line;
 };
 
-/* The last change that is about LINE (-M knows one per line), all being marked as
- * found. */
-static struct change *find_changes(struct edit *edit, const struct master_line *line)
+/* The last change that is about LINE, which is the one that -M makes; NULL: none. */
+static struct change *find_change(struct edit *edit, const struct master_line *line)
 {
     struct change *last = NULL;
     for (int i = 0; i < edit->count; i++) {
         if (service_pattern_matches(&edit->changes[i].pattern, line)) {
             last = &edit->changes[i];
-            last->found = true;
         }
     }
     return last;
@@ -241,20 +239,23 @@ static void copy_lines(struct str *out, struct view physical, const char *prefix
 
 static void write_piece(struct edit *edit, struct piece *piece, struct str *out)
 {
-    struct change *change = find_changes(edit, &piece->line);
+    struct change *change = find_change(edit, &piece->line);
     const struct request *request = edit->request;
     if (change == NULL) {
         copy_lines(out, piece->physical, "");
     } else if (request->mode == MODE_SERVICES) {
-        if (request->edit) {
+        /* A pattern may match several lines; they become one. */
+        if (request->edit && !change->found) {
             add_service(out, &change->line);
         }
+        change->found = true;
         copy_lines(out, piece->physical, request->comment_out ? "#" : NULL);
     } else {
         struct master_line line = piece->line;
         for (int i = 0; i < edit->count; i++) {
             if (service_pattern_matches(&edit->changes[i].pattern, &piece->line)) {
                 apply(edit, &edit->changes[i], &line);
+                edit->changes[i].found = true;
             }
         }
         copy_lines(out, piece->physical, NULL);

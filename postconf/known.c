@@ -57,9 +57,6 @@ static enum agent agent_kind(const struct master_line *line)
     if (strcmp(program, "spawn") == 0) {
         return AGENT_SPAWN;
     }
-    if (strcmp(line->fields[FIELD_TYPE], "unix") != 0) {
-        return AGENT_NONE;
-    }
     for (size_t i = 0; i < ARRAY_SIZE(agents); i++) {
         if (strcmp(program, agents[i]) == 0) {
             return AGENT_QUEUE;
@@ -88,51 +85,61 @@ static void add_service(struct known *known, const struct master_line *line)
     }
 }
 
+/* Rows that belong to one service of the stock master.cf. */
+static bool is_of_service(enum param param)
+{
+    return param == P_local_destination_concurrency_limit ||
+           param == P_local_destination_recipient_limit ||
+           param == P_local_transport_concurrency_limit;
+}
+
 static void add_rows(struct known *known)
 {
     for (size_t i = 0; i < PARAM_COUNT; i++) {
-        add(known, view_cstr(param_row((enum param)i)->name), CLASS_BUILTIN, NULL);
+        enum postconf_class class =
+            is_of_service((enum param)i) ? CLASS_SERVICE : CLASS_BUILTIN;
+        add(known, view_cstr(param_row((enum param)i)->name), class, NULL);
     }
 }
 
 /* --- names that values ask for ---------------------------------------------------- */
 
-/* Call BODY for each "-o name=value" of LINE. */
+/* The setting of the option at word *INDEX, which moves on; false: no option there. */
+static bool next_option(const struct master_line *line, int *index, struct view *name,
+                        struct view *value)
+{
+    const char *setting;
+    int taken = master_line_option(line, *index, &setting);
+    *index += taken > 0 ? taken : 1;
+    return setting != NULL && conf_split_setting(view_cstr(setting), name, value, NULL);
+}
+
+/* Is NAME set again at or behind word INDEX? */
+static bool set_again(const struct master_line *line, int index, struct view name)
+{
+    struct view other, value;
+    int end = master_line_first_argument(line);
+    while (index < end) {
+        if (next_option(line, &index, &other, &value) && view_equal(name, other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Call BODY for each "-o name=value" of LINE that holds: the last one of a name. */
 static void each_option(const struct master_line *line,
                         void (*body)(void *context, struct view name,
                                      struct view value),
                         void *context)
 {
+    struct view name, value;
     int end = master_line_first_argument(line);
     for (int i = 1; i < end;) {
-        const char *setting;
-        struct view name, value;
-        int taken = master_line_option(line, i, &setting);
-        if (setting != NULL &&
-            conf_split_setting(view_cstr(setting), &name, &value, NULL)) {
+        if (next_option(line, &i, &name, &value) && !set_again(line, i, name)) {
             body(context, name, value);
         }
-        i += taken > 0 ? taken : 1;
     }
-}
-
-struct search {
-    struct view name;
-    bool found;
-};
-
-static void compare_option(void *context, struct view name, struct view value)
-{
-    struct search *search = context;
-    (void)value;
-    search->found |= view_equal(search->name, name);
-}
-
-static bool has_option(const struct master_line *line, struct view name)
-{
-    struct search search = {name, false};
-    each_option(line, compare_option, &search);
-    return search.found;
 }
 
 static const char *file_of(const struct scan *scan)
@@ -148,7 +155,7 @@ static void note_name(void *context, struct view name)
     (void)htab_put(known->referenced, name, known);
     bool defined = htab_get(known->parameters, name) != NULL || param_is_legacy(name) ||
                    conf_find_setting(known->conf, name) != NULL ||
-                   (scan->line != NULL && has_option(scan->line, name));
+                   (scan->line != NULL && set_again(scan->line, 1, name));
     if (!defined && known->warn) {
         log_warning("%s: undefined parameter: %.*s", file_of(scan), VIEW_ARG(name));
     }
@@ -223,12 +230,8 @@ static bool is_used(const struct known *known, struct view name)
            htab_get(known->referenced, name) != NULL;
 }
 
-static void report_unused(const struct known *known, const char *file, struct view name,
-                          struct view value)
+static void report_unused(const char *file, struct view name, struct view value)
 {
-    if (!known->warn) {
-        return;
-    }
     log_warning("%s: unused parameter: %.*s=%.*s", file, VIEW_ARG(name),
                 VIEW_ARG(value));
     const char *suggestion = param_suggest(name);
@@ -241,11 +244,11 @@ static void check_option(void *context, struct view name, struct view value)
 {
     const struct scan *scan = context;
     if (!is_used(scan->known, name)) {
-        report_unused(scan->known, file_of(scan), name, value);
+        report_unused(file_of(scan), name, value);
     }
 }
 
-/* The user's own names of main.cf become known, or are reported. */
+/* The user's own names of main.cf become known. */
 static void add_settings(struct known *known)
 {
     size_t cursor = 0;
@@ -254,9 +257,6 @@ static void add_settings(struct known *known)
         struct view name = view_cstr(setting->name);
         if (is_used(known, name)) {
             add(known, name, CLASS_USER, setting->value);
-        } else {
-            report_unused(known, conf_file(known->conf), name,
-                          view_cstr(setting->value));
         }
     }
 }
@@ -287,8 +287,20 @@ struct known *known_new(const struct conf *conf, const struct services *services
     scan_main(known);
     each_service_option(known, scan_value);
     add_settings(known);
-    each_service_option(known, check_option);
     return known;
+}
+
+void known_report_unused(struct known *known, bool main_cf)
+{
+    size_t cursor = 0;
+    const struct conf_setting *setting;
+    while (main_cf && (setting = conf_next_setting(known->conf, &cursor)) != NULL) {
+        struct view name = view_cstr(setting->name);
+        if (!is_used(known, name)) {
+            report_unused(conf_file(known->conf), name, view_cstr(setting->value));
+        }
+    }
+    each_service_option(known, check_option);
 }
 
 void known_free(struct known **known)

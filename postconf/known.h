@@ -18,10 +18,13 @@ struct known_parameter {
 
 struct known;
 
-/* WARN: report parameters of main.cf and master.cf that nothing uses or that nobody
- * defines, and references that make no sense. */
+/* WARN: report names that values ask for and nobody defines, and references that make
+ * no sense. */
 struct known *known_new(const struct conf *conf, const struct services *services,
                         bool warn);
+/* Warn about parameters of master.cf, and with MAIN_CF of main.cf, that nothing uses.
+ */
+void known_report_unused(struct known *known, bool main_cf);
 void known_free(struct known **known);
 const struct known_parameter *known_find(const struct known *known, struct view name);
 /* All of them in alphabetical order, *COUNT_OUT many. */

@@ -55,12 +55,15 @@ static void show(const struct request *request)
     services_read(conf_directory(conf), request->mode == MODE_MAIN, &services);
     struct known *known = known_new(conf, &services, !request->defaults);
     if (!request->defaults) {
-        show_check_settings(conf, known);
+        show_check_settings(conf);
     }
     if (request->mode == MODE_MAIN) {
         show_parameters(request, conf, known);
     } else {
         show_services(request, conf, &services);
+    }
+    if (!request->defaults) {
+        known_report_unused(known, request->mode == MODE_MAIN);
     }
     known_free(&known);
     services_done(&services);

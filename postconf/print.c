@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/ascii.h"
+#include "conf/settings.h"
 
 enum { MAIN_WIDTH = 80, MASTER_WIDTH = 79 };
 static const char indent[] = "    ";
@@ -79,13 +79,20 @@ static void start_line(struct str *out, size_t *line_start)
  */
 static int format_option(const struct master_line *line, int index, struct str *out)
 {
+    STR_AUTO struct str text = {0};
+    struct view name, value;
     const char *setting;
     int taken = master_line_option(line, index, &setting);
-    if (taken > 0) {
-        str_add_cstr(out, setting != NULL ? "-o " : "-o");
-        if (setting != NULL) {
-            format_word(out, setting);
-        }
+    if (taken == 0) {
+        return 0;
+    }
+    str_add_cstr(out, setting != NULL ? "-o " : "-o");
+    if (setting != NULL &&
+        conf_split_setting(view_cstr(setting), &name, &value, NULL)) {
+        str_printf(&text, "%.*s=%.*s", VIEW_ARG(name), VIEW_ARG(value));
+        format_word(out, str_ptr(&text));
+    } else if (setting != NULL) {
+        format_word(out, setting);
     }
     return taken;
 }

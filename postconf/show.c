@@ -27,15 +27,14 @@ char *show_expand(const struct conf *conf, const char *text)
     return str_steal(&out);
 }
 
-void show_check_settings(const struct conf *conf, const struct known *known)
+void show_check_settings(const struct conf *conf)
 {
     size_t cursor = 0;
     const struct conf_setting *setting;
     while ((setting = conf_next_setting(conf, &cursor)) != NULL) {
         enum param param;
-        struct view name = view_cstr(setting->name);
-        bool raw = param_find(name, &param) && param_row(param)->type == PARAM_RAW;
-        if (!raw && known_find(known, name) != NULL) {
+        if (param_find(view_cstr(setting->name), &param) &&
+            param_row(param)->type != PARAM_RAW) {
             free(show_expand(conf, setting->value));
         }
     }

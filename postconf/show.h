@@ -14,8 +14,9 @@ void show_parameters(const struct request *request, const struct conf *conf,
 /* -M, -F, -P: what REQUEST's patterns match, or all. */
 void show_services(const struct request *request, const struct conf *conf,
                    const struct services *services);
-/* A parameter that is set and whose value makes no sense ends the process. */
-void show_check_settings(const struct conf *conf, const struct known *known);
+/* A parameter of the table that is set and whose value makes no sense ends the process.
+ */
+void show_check_settings(const struct conf *conf);
 /* TEXT expanded with the values of CONF, or fatal; the caller frees it. */
 char *show_expand(const struct conf *conf, const char *text);
 

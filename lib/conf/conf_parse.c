@@ -121,7 +121,8 @@ static enum outcome parse_line(struct conf *conf, const struct logical_line *rea
                         mistake.text);
     }
     const struct conf_setting *old = conf_put(conf, name, value, reader->line);
-    if (old != NULL && warn) {
+    /* The same again is no news. */
+    if (old != NULL && warn && !view_equal_cstr(value, old->value)) {
         log_warning("%s, line %d: overriding earlier entry: %s=%s", conf->file,
                     reader->line, old->name, old->value);
     }

@@ -265,7 +265,9 @@ static bool walk_token(struct expander *e, struct view whole, struct view *rest,
             return false;
         }
         if (too_deep) {
-            return complain(e, "unreasonable macro call nesting", ref.name);
+            /* A comparison has no name; what it compares has been complained about. */
+            return ref.name.len > 0 &&
+                   complain(e, "unreasonable macro call nesting", ref.name);
         }
         return expand_reference(e, &ref, depth, out);
     }
