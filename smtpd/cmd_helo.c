@@ -42,7 +42,6 @@ bool cmd_helo(struct session *session, struct view arguments)
     if (!greet(session, arguments)) {
         return false;
     }
-    session->esmtp = false;
     reply(session, "250 %s", conf_str(session->conf, P_myhostname));
     return true;
 }

@@ -67,6 +67,7 @@ struct session {
     struct command_count counts[COMMAND_COUNT];
     int64_t declared_size; /* SIZE=; stays over a refused MAIL */
     enum bdat_state bdat;
+    struct dns_memo *dns_memos;                   /* of access/dnsbl.c */
     struct message *message;                      /* from MAIL on, else NULL */
     struct deferral at_connect, at_helo, at_mail; /* smtpd_delay_reject = no */
     struct str verdict;                           /* the last refusal of access/ */

@@ -113,36 +113,66 @@ static struct dns_list list_of(struct check *check, const struct restriction *it
                              .reason = ""};
 }
 
+/* The same questions come with every recipient. */
+struct dns_memo {
+    struct dns_memo *next;
+    struct view query;
+    struct dns_answer answer;
+    const char *reason; /* NULL: not asked for yet */
+};
+
+enum { MEMO_MAX = 30 }; /* a session may have any number of senders */
+
+/* What the DNS says about QUERY, from the session's memory if it was asked before. */
+static struct dns_memo *ask(struct dns_list *list, struct view query)
+{
+    struct session *session = list->check->session;
+    struct err err = {0};
+    size_t count = 0;
+    for (struct dns_memo *memo = session->dns_memos; memo != NULL; memo = memo->next) {
+        if (view_equal_nocase(memo->query, query)) {
+            return memo;
+        }
+        count++;
+    }
+    struct arena *arena = count < MEMO_MAX ? &session->arena : &session->scratch;
+    struct dns_memo *memo = arena_alloc(arena, sizeof(*memo));
+    memo->query = arena_view(arena, query);
+    if (dns_query(arena, query, DNS_A, &memo->answer, &err) == DNS_TEMPFAIL) {
+        log_warning("%.*s: RBL lookup error: Host or domain name not found. %s",
+                    VIEW_ARG(query), err.text);
+    }
+    if (count < MEMO_MAX) {
+        memo->next = session->dns_memos;
+        session->dns_memos = memo;
+    }
+    return memo;
+}
+
 static void get_reason(struct dns_list *list, struct view query)
 {
     struct dns_answer answer;
-    struct arena *scratch = &list->check->session->scratch;
-    if (dns_query(scratch, query, DNS_TXT, &answer, NULL) == DNS_OK) {
-        list->reason = arena_cstr(scratch, answer.records[0].text);
+    struct session *session = list->check->session;
+    struct dns_memo *memo = ask(list, query);
+    if (memo->reason == NULL) {
+        memo->reason = "";
+        if (dns_query(&session->scratch, query, DNS_TXT, &answer, NULL) == DNS_OK) {
+            memo->reason = arena_cstr(&session->arena, answer.records[0].text);
+        }
     }
+    list->reason = memo->reason;
 }
 
 /* MAP_ERROR: cannot tell (logged). */
 static enum map_result is_listed(struct dns_list *list, struct view query)
 {
-    struct dns_answer answer;
-    struct err err = {0};
-    struct arena *scratch = &list->check->session->scratch;
-    switch (dns_query(scratch, query, DNS_A, &answer, &err)) {
-    case DNS_OK:
-        break;
-    case DNS_TEMPFAIL:
-        log_warning("%.*s: RBL lookup error: Host or domain name not found. %s",
-                    VIEW_ARG(query), err.text);
+    const struct dns_answer *answer = &ask(list, query)->answer;
+    if (answer->status == DNS_TEMPFAIL) {
         return MAP_ERROR;
-    case DNS_NXDOMAIN:
-    case DNS_NODATA:
-    case DNS_INVALID:
-        return MAP_MISSING;
     }
-    for (size_t i = 0; i < answer.count; i++) {
-        if (answer.records[i].type == DNS_A &&
-            matches(list->filter, &answer.records[i].address)) {
+    for (size_t i = 0; answer->status == DNS_OK && i < answer->count; i++) {
+        if (answer->records[i].type == DNS_A &&
+            matches(list->filter, &answer->records[i].address)) {
             return MAP_FOUND;
         }
     }
