@@ -147,6 +147,10 @@ static void give_up_rights(struct worker *worker)
     struct err err;
     struct privilege_user user;
     const struct service *service = worker->service;
+    if (worker->arguments.stand_alone) {
+        return; /* the caller's session with the caller's rights: its mail is the
+                   caller's */
+    }
     if (geteuid() != 0) {
         if (worker->arguments.chroot) {
             log_debug("not root: chroot is not possible");
