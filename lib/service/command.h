@@ -30,8 +30,8 @@ void command_log_to_maillog(const struct conf *conf);
 /* Tag of the lines in the mail log: "<syslog_name>/NAME" (command_conf sets the
  * program's). */
 void command_set_tag(const struct conf *conf, const char *name);
-/* Any tag, also on standard error (postlog -t); TAG must live as long as it is used there,
- * see log_init(). */
+/* Any tag, also on standard error (postlog -t); TAG must live as long as it is used
+ * there, see log_init(). */
 void command_set_full_tag(const char *tag);
 /* chdir to queue_directory or fatal. */
 void command_enter_queue(const struct conf *conf);
