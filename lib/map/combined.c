@@ -86,9 +86,9 @@ static struct map *open_tables(const struct map_spec *spec, struct err *err)
     return &self->map;
 }
 
-static bool changed(const struct map *map)
+static bool changed(struct map *map)
 {
-    const struct combined *self = (const struct combined *)map;
+    struct combined *self = (struct combined *)map;
     for (size_t i = 0; i < self->count; i++) {
         if (map_changed(self->parts[i])) {
             return true;

@@ -180,9 +180,9 @@ static bool name_is_taken(const struct db_table *table)
            (now.st_dev != table->opened.st_dev || now.st_ino != table->opened.st_ino);
 }
 
-static bool changed(const struct map *map)
+static bool changed(struct map *map)
 {
-    struct db_table *table = (struct db_table *)(uintptr_t)map;
+    struct db_table *table = (struct db_table *)map;
     int64_t now = clock_now();
     if (!table->is_changed && now - table->checked_at >= CHANGE_CHECK_INTERVAL) {
         table->checked_at = now;

@@ -119,7 +119,6 @@ static void register_map(struct map *map, const struct conf *conf, char *title,
 struct map *map_open(const struct conf *conf, struct view name, unsigned flags)
 {
     CHECK(conf != NULL);
-    name = view_trim(name);
     struct err err = {0};
     struct view type, table;
     bool well_formed = split_name(conf, name, &type, &table, &err);
@@ -213,9 +212,35 @@ bool map_is_pattern(const struct map *map)
     return (map->properties & MAP_TYPE_PATTERN) != 0;
 }
 
-bool map_changed(const struct map *map)
+/* Flags in Postfix's spelling, for the line that log readers know. */
+static void describe_flags(const struct map *map, struct str *out)
 {
-    return map->type->changed != NULL && map->type->changed(map);
+    static const struct {
+        unsigned flag;
+        const char *name;
+    } names[] = {{MAP_NO_REGSUB, "|no_regsub"},
+                 {MAP_NO_UNAUTH, "|no_proxy|no_unauth"},
+                 {MAP_FOLD, "|fold_fix"}};
+    str_add_cstr(out, "lock");
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        str_add_cstr(out, (map->flags & names[i].flag) != 0 ? names[i].name : "");
+    }
+    str_add_cstr(out, fold_utf8_wanted(map->conf, map->flags) ? "|utf8_request" : "");
+}
+
+bool map_changed(struct map *map)
+{
+    if (map->type->changed == NULL || !map->type->changed(map)) {
+        return false;
+    }
+    if (!map->change_logged) {
+        map->change_logged = true;
+        STR_AUTO struct str flags = {0};
+        describe_flags(map, &flags);
+        log_info("table %s(0,%s) has changed -- restarting", map->title,
+                 str_ptr(&flags));
+    }
+    return true;
 }
 
 struct map_origin map_last_origin(const struct map *map)

@@ -51,8 +51,9 @@ NODISCARD enum outcome map_walk(struct map *map,
                                 void *context, struct err *err);
 /* Pattern tables match the whole key themselves: no partial-key lookups on them. */
 bool map_is_pattern(const struct map *map);
-/* The file behind a table was replaced since it was opened (worker should restart). */
-bool map_changed(const struct map *map);
+/* The file behind a table was replaced since it was opened (worker should restart);
+ * logged once.  Cheap: looks at the file once per second at most. */
+bool map_changed(struct map *map);
 /* FILE:LINE of the entry that answered the last map_find; 0 line when unknown. */
 struct map_origin {
     const char *file;

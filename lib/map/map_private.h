@@ -35,7 +35,7 @@ struct map_type {
     /* KEY is folded already where it should be; VALUE_OUT is empty. */
     enum map_result (*find)(struct map *map, struct view key, struct str *value_out,
                             struct err *err);
-    bool (*changed)(const struct map *map); /* NULL: never */
+    bool (*changed)(struct map *map); /* NULL: never */
     enum outcome (*walk)(struct map *map,
                          bool (*visit)(void *context, struct view key,
                                        struct view value),
@@ -52,8 +52,9 @@ struct map {
     int origin_line;         /* of the last answer */
     const char *origin_file; /* belongs to the type */
     char *open_error;        /* NULL: usable */
-    unsigned users;          /* how often it is open */
-    struct list open_maps;   /* member of the registry of open tables */
+    bool change_logged;
+    unsigned users;        /* how often it is open */
+    struct list open_maps; /* member of the registry of open tables */
 };
 
 /* The row of the type, or NULL. */

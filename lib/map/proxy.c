@@ -5,6 +5,7 @@
  */
 #include "map/proxy.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,7 +63,7 @@ static struct stream *connect_proxymap(const struct proxy_map *self, struct err 
     int64_t deadline = clock_now() + timeout;
     struct err why = {0};
     int fd = connect_unix(self->path, deadline, &why);
-    if (fd < 0) { /* in a chroot the queue directory is "/" */
+    if (fd < 0 && why.code == ENOENT) { /* in a chroot the queue directory is "/" */
         fd = connect_unix(self->relative_path, deadline, &why);
     }
     if (fd < 0) {

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+#include "map/map_testing.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "map/db_file.h"
+#include "sys/file.h"
+
+static const struct db_writer_options fresh = {.with_nul = true, .mode = 0640};
+static const struct db_writer_options more = {
+    .with_nul = true, .incremental = true, .mode = 0640};
+
+static struct db_writer *open_writer(struct bench *bench, enum db_kind kind,
+                                     const struct db_writer_options *options)
+{
+    char *path = xasprintf("%s/t", bench->directory);
+    struct db_writer *writer =
+        db_writer_open(bench->conf, kind, path, options, &bench->err);
+    free(path);
+    return writer;
+}
+
+static bool put(struct bench *bench, struct db_writer *writer, unsigned how,
+                const char *key, const char *value)
+{
+    bool existed;
+    assert_int_equal(db_writer_put(writer, how, view_cstr(key), view_cstr(value),
+                                   &existed, &bench->err),
+                     OK);
+    return existed;
+}
+
+static void commit(struct bench *bench, struct db_writer *writer)
+{
+    assert_int_equal(db_writer_commit(&writer, &bench->err), OK);
+    assert_null(writer);
+}
+
+static struct stat stat_db(struct bench *bench)
+{
+    struct stat st = {0};
+    char *path = xasprintf("%s/t.db", bench->directory);
+    (void)stat(path, &st);
+    free(path);
+    return st;
+}
+
+/* Nothing but what should be there is left in the directory. */
+static size_t count_files(struct bench *bench)
+{
+    size_t count = 0;
+    DIR *dir = opendir(bench->directory);
+    assert_non_null(dir);
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+    (void)closedir(dir);
+    return count - 2; /* . and .. */
+}
+
+static void test_build_and_find(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"hash", "btree"};
+    for (enum db_kind kind = DB_KIND_HASH; kind <= DB_KIND_BTREE; kind++) {
+        struct bench *bench = bench_new("");
+        struct db_writer *writer = open_writer(bench, kind, &fresh);
+        assert_false(put(bench, writer, DB_PUT_NEW, "alice", "Alice Jones"));
+        assert_true(put(bench, writer, DB_PUT_NEW, "alice", "again"));
+        assert_false(put(bench, writer, DB_PUT_NEW, "bob", "b"));
+        assert_false(put(bench, writer, DB_PUT_REPLACE, "bob", "Bob"));
+        assert_false(put(bench, writer, DB_PUT_BARE, "bare", "no NUL"));
+        commit(bench, writer);
+        assert_int_equal(stat_db(bench).st_mode & 0777, 0640);
+        assert_int_equal(count_files(bench), 1);
+
+        struct map *map = bench_open_file(bench, types[kind], "t", MAP_FOLD);
+        assert_string_equal(bench_ask(bench, map, "ALICE"), "Alice Jones");
+        assert_string_equal(bench_ask(bench, map, "bob"), "Bob");
+        assert_string_equal(bench_ask(bench, map, "bare"), "no NUL");
+        assert_string_equal(bench_ask(bench, map, "ali"), "(missing)");
+        assert_string_equal(bench_ask(bench, map, ""), "(missing)");
+        assert_int_equal(map_owner(map), geteuid());
+        assert_false(map_changed(map));
+        map_close(&map);
+        bench_free(bench);
+    }
+}
+
+static void test_large_entries(void **state)
+{
+    (void)state;
+    enum { BYTES = 200 * 1000 };
+    struct bench *bench = bench_new("");
+    char *value = xmalloc(BYTES + 1);
+    memset(value, 'v', BYTES);
+    value[BYTES] = '\0';
+    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
+    assert_false(put(bench, writer, DB_PUT_NEW, "k", value));
+    assert_false(put(bench, writer, DB_PUT_NEW, value, "x"));
+    commit(bench, writer);
+    struct map *map = bench_open_file(bench, "hash", "t", 0);
+    assert_string_equal(bench_ask(bench, map, "k"), value);
+    assert_string_equal(bench_ask(bench, map, value), "x");
+    map_close(&map);
+    free(value);
+    bench_free(bench);
+}
+
+static void test_many_entries(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 20000 };
+    struct bench *bench = bench_new("");
+    struct db_writer_options options = fresh;
+    options.source_bytes = 4 * 1024 * 1024;
+    char key[32];
+    for (enum db_kind kind = DB_KIND_HASH; kind <= DB_KIND_BTREE; kind++) {
+        struct db_writer *writer = open_writer(bench, kind, &options);
+        for (int i = 0; i < ENTRIES; i++) {
+            (void)snprintf(key, sizeof(key), "user%d@example.com", i);
+            assert_false(put(bench, writer, DB_PUT_NEW, key, key));
+        }
+        commit(bench, writer);
+        struct map *map =
+            bench_open_file(bench, kind == DB_KIND_HASH ? "hash" : "btree", "t", 0);
+        for (int i = 0; i < ENTRIES; i += 7) {
+            (void)snprintf(key, sizeof(key), "user%d@example.com", i);
+            assert_string_equal(bench_ask(bench, map, key), key);
+        }
+        map_close(&map);
+    }
+    bench_free(bench);
+}
+
+static void test_incremental(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    bool existed;
+    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &more);
+    assert_false(put(bench, writer, DB_PUT_NEW, "a", "1"));
+    assert_false(put(bench, writer, DB_PUT_NEW, "b", "2"));
+    assert_false(put(bench, writer, DB_PUT_NEW | DB_PUT_BARE, "c", "3"));
+    commit(bench, writer);
+    char *path = xasprintf("%s/t.db", bench->directory);
+    assert_int_equal(chmod(path, 0604), 0);
+    free(path);
+
+    writer = open_writer(bench, DB_KIND_HASH, &more);
+    assert_true(put(bench, writer, DB_PUT_NEW, "a", "again"));
+    assert_int_equal(db_writer_delete(writer, VIEW("b"), &existed, &bench->err), OK);
+    assert_true(existed);
+    assert_int_equal(db_writer_delete(writer, VIEW("c"), &existed, &bench->err), OK);
+    assert_true(existed);
+    assert_int_equal(db_writer_delete(writer, VIEW("zz"), &existed, &bench->err), OK);
+    assert_false(existed);
+    commit(bench, writer);
+    assert_int_equal(stat_db(bench).st_mode & 0777, 0604);
+
+    /* What is not committed did not happen. */
+    writer = open_writer(bench, DB_KIND_HASH, &fresh);
+    assert_false(put(bench, writer, DB_PUT_NEW, "a", "other"));
+    db_writer_abort(&writer);
+    assert_null(writer);
+    assert_int_equal(count_files(bench), 1);
+    struct map *map = bench_open_file(bench, "hash", "t", 0);
+    assert_string_equal(bench_ask(bench, map, "a"), "1");
+    assert_string_equal(bench_ask(bench, map, "b"), "(missing)");
+    assert_string_equal(bench_ask(bench, map, "c"), "(missing)");
+    map_close(&map);
+    bench_free(bench);
+}
+
+/* Readers keep what they have until they look whether it changed. */
+static void test_replacement(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
+    assert_false(put(bench, writer, DB_PUT_NEW, "a", "old"));
+    commit(bench, writer);
+    struct map *old = bench_open_file(bench, "hash", "t", MAP_FOLD);
+
+    writer = open_writer(bench, DB_KIND_HASH, &fresh);
+    assert_false(put(bench, writer, DB_PUT_NEW, "a", "new"));
+    assert_string_equal(bench_ask(bench, old, "a"), "old");
+    commit(bench, writer);
+    assert_string_equal(bench_ask(bench, old, "a"), "old");
+    struct map *new = bench_open_file(bench, "hash", "t", 0);
+    assert_string_equal(bench_ask(bench, new, "a"), "new");
+    assert_false(map_changed(new));
+    assert_true(map_changed(old));
+    assert_true(map_changed(old));
+    assert_log(bench, "table hash:D/t(0,lock|fold_fix|utf8_request) has changed -- "
+                      "restarting\n");
+    map_close(&old);
+    map_close(&new);
+    bench_free(bench);
+}
+
+/* Postfix's postmap writes into the file that we have open. */
+static void test_overwritten(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    commit(bench, open_writer(bench, DB_KIND_HASH, &fresh));
+    struct map *map = bench_open_file(bench, "hash", "t", 0);
+    char *path = xasprintf("%s/t.db", bench->directory);
+    const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    assert_true(map_changed(map));
+    free(path);
+    map_close(&map);
+    bench_free(bench);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    struct db_writer_options options = more;
+    options.must_exist = true;
+    assert_null(open_writer(bench, DB_KIND_HASH, &options));
+    assert_non_null(strstr(bench->err.text, "/t.db: No such file or directory"));
+
+    commit(bench, open_writer(bench, DB_KIND_BTREE, &fresh));
+    assert_null(open_writer(bench, DB_KIND_HASH, &more));
+    assert_non_null(strstr(bench->err.text, "/t.db: Invalid argument"));
+    struct map *map = bench_open_file(bench, "hash", "t", MAP_QUIET);
+    assert_non_null(strstr(map_open_error(map), "/t.db: Invalid argument"));
+    map_close(&map);
+
+    test_write_file(bench->directory, "g.db",
+                    "this is no database, however long it is");
+    map = bench_open_file(bench, "hash", "g", MAP_QUIET);
+    assert_non_null(strstr(map_open_error(map), "open database "));
+    map_close(&map);
+
+    struct err err = {0};
+    assert_null(
+        db_writer_open(bench->conf, DB_KIND_HASH, "/nonexistent/d/t", &fresh, &err));
+    assert_string_equal(err.text,
+                        "open database /nonexistent/d/t.db: No such file or directory");
+    assert_int_equal(count_files(bench), 2);
+    bench_free(bench);
+}
+
+/* Every length a file can be cut to is an error or an answer, never a crash. */
+static void test_damaged(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
+    assert_false(put(bench, writer, DB_PUT_NEW, "a", "1"));
+    commit(bench, writer);
+    int64_t size = stat_db(bench).st_size;
+    char *path = xasprintf("%s/t.db", bench->directory);
+    for (int64_t cut = size - 512; cut >= 0; cut -= 512) {
+        assert_int_equal(truncate(path, cut), 0);
+        struct map *map = bench_open_file(bench, "hash", "t", MAP_QUIET);
+        if (map_open_error(map) == NULL) {
+            (void)bench_ask(bench, map, "a");
+        }
+        map_close(&map);
+    }
+    free(path);
+    bench_free(bench);
+}
+
+/* Two processes that add to one table: both additions are there in the end. */
+static void test_writers_exclude_each_other(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    struct db_writer *writer = open_writer(bench, DB_KIND_BTREE, &more);
+    assert_false(put(bench, writer, DB_PUT_NEW, "first", "1"));
+    commit(bench, writer);
+    writer = open_writer(bench, DB_KIND_BTREE, &more);
+    pid_t child = fork();
+    if (child == 0) {
+        /* The lock belongs to the parent alone. */
+        struct db_writer *own = open_writer(bench, DB_KIND_BTREE, &more);
+        bool existed = true;
+        bool ok = own != NULL &&
+                  db_writer_put(own, DB_PUT_NEW, VIEW("child"), VIEW("c"), &existed,
+                                &bench->err) == OK &&
+                  db_writer_commit(&own, &bench->err) == OK;
+        _exit(ok ? 0 : 1);
+    }
+    assert_true(child > 0);
+    const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
+    (void)nanosleep(&pause, NULL);
+    assert_false(put(bench, writer, DB_PUT_NEW, "parent", "p"));
+    commit(bench, writer);
+    int status = 1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    struct map *map = bench_open_file(bench, "btree", "t", 0);
+    assert_string_equal(bench_ask(bench, map, "first"), "1");
+    assert_string_equal(bench_ask(bench, map, "parent"), "p");
+    assert_string_equal(bench_ask(bench, map, "child"), "c");
+    map_close(&map);
+    bench_free(bench);
+}
+
+/* A table of ours in a directory that is not: the old file is overwritten. */
+static void write_in_foreign_directory(struct bench *bench)
+{
+    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
+    bool existed;
+    bool ok = writer != NULL &&
+              db_writer_put(writer, DB_PUT_NEW, VIEW("a"), VIEW("new"), &existed,
+                            &bench->err) == OK &&
+              db_writer_commit(&writer, &bench->err) == OK;
+    _exit(ok ? 0 : 1);
+}
+
+static void test_in_place(void **state)
+{
+    (void)state;
+    enum { SOMEBODY = 65534 };
+    struct bench *bench = bench_new("");
+    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
+    assert_false(put(bench, writer, DB_PUT_NEW, "a", "old"));
+    commit(bench, writer);
+    struct stat before = stat_db(bench);
+    char *path = xasprintf("%s/t.db", bench->directory);
+    bool root = geteuid() == 0;
+    assert_true(!root || chown(path, SOMEBODY, SOMEBODY) == 0);
+    assert_int_equal(chmod(bench->directory, 0555), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (root && (setgid(SOMEBODY) != 0 || setuid(SOMEBODY) != 0)) {
+            _exit(2);
+        }
+        write_in_foreign_directory(bench);
+    }
+    int status = 1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(chmod(bench->directory, 0755), 0);
+    assert_int_equal(stat_db(bench).st_ino, before.st_ino);
+    struct map *map = bench_open_file(bench, "hash", "t", 0);
+    assert_string_equal(bench_ask(bench, map, "a"), "new");
+    map_close(&map);
+    free(path);
+    bench_free(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_build_and_find),
+        cmocka_unit_test(test_large_entries),
+        cmocka_unit_test(test_many_entries),
+        cmocka_unit_test(test_incremental),
+        cmocka_unit_test(test_replacement),
+        cmocka_unit_test(test_overwritten),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_writers_exclude_each_other),
+        cmocka_unit_test(test_in_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
