@@ -152,6 +152,7 @@ struct conf *command_conf_open(const char *directory, bool warn)
 struct conf *command_conf(const char *directory, bool warn)
 {
     struct conf *conf = command_conf_open(directory, warn);
+    conf_check_shared(conf);
     command_set_tag(conf, program_name);
     return conf;
 }
