@@ -100,6 +100,5 @@ void report_fields(const struct delivery_record *record, int64_t retry_until,
 /* TEXT in lines of fewer than 80 characters, broken at spaces; further ones are
  * indented. */
 void report_wrap(struct view text, struct str *out);
-bool report_is_ascii(struct view text);
 
 #endif

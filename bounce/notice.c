@@ -36,10 +36,10 @@ static void flush(struct draft *draft)
 static bool needs_utf8(const struct notice *notice)
 {
     bool ascii = (notice->message->flags & QUEUE_FILE_SMTPUTF8) == 0 &&
-                 report_is_ascii(notice->sender);
+                 view_is_ascii(notice->sender);
     for (size_t i = 0; i < notice->record_count && ascii; i++) {
-        ascii = report_is_ascii(notice->records[i].recipient) &&
-                report_is_ascii(notice->records[i].dsn_orcpt);
+        ascii = view_is_ascii(notice->records[i].recipient) &&
+                view_is_ascii(notice->records[i].dsn_orcpt);
     }
     return !ascii;
 }
@@ -141,7 +141,7 @@ static void add_fields_part(struct draft *draft)
     address_quote(notice->sender, &sender);
     mail_date(notice->message->arrival_time, date);
     str_printf(out, "X-Postfix-Queue-ID: %s\nX-Postfix-Sender: %s; %s\n",
-               notice->queue_id, report_is_ascii(notice->sender) ? "rfc822" : "utf-8",
+               notice->queue_id, view_is_ascii(notice->sender) ? "rfc822" : "utf-8",
                str_ptr(&sender));
     str_printf(out, "Arrival-Date: %s\n", date);
     for (size_t i = 0; i < notice->record_count; i++) {
@@ -176,6 +176,7 @@ static enum outcome copy_content(struct draft *draft, struct err *err)
 {
     const struct notice *notice = draft->notice;
     bool headers_only = notice->content == CONTENT_HEADERS;
+    CHECK(notice->fd >= 0);
     int64_t offset = notice->message->content_offset;
     int64_t rest = notice->message->content_size;
     STR_AUTO struct str chunk = {0};

@@ -8,19 +8,11 @@
 enum { LINE_MOST = 79 };
 static const char INDENT[] = "    ";
 
-bool report_is_ascii(struct view text)
-{
-    size_t i = 0;
-    while (i < text.len && (unsigned char)text.ptr[i] < 0x80) {
-        i++;
-    }
-    return i == text.len;
-}
-
 /* How much of TEXT goes into a line with ROOM characters: up to the last space that
  * fits, or, when the first word is too long, that word. */
 static size_t line_length(struct view text, size_t room)
 {
+    CHECK(room > 0 && text.len > 0);
     if (text.len <= room) {
         return text.len;
     }
@@ -81,7 +73,7 @@ void report_fields(const struct delivery_record *record, int64_t retry_until,
     STR_AUTO struct str type = {0};
     address_quote(record->recipient, &address);
     add_field(out, "Final-Recipient",
-              report_is_ascii(record->recipient) ? "rfc822; " : "utf-8; ",
+              view_is_ascii(record->recipient) ? "rfc822; " : "utf-8; ",
               str_view(&address));
     if (record->dsn_orcpt.len > 0) {
         add_field(out, "Original-Recipient", "", record->dsn_orcpt);

@@ -291,7 +291,7 @@ static const char *look_up(void *context, const char *name)
                  {"minutes", 60},
                  {"hours", 3600},
                  {"days", 86400},
-                 {"weeks", 7 * 86400}};
+                 {"weeks", INT64_C(604800)}};
     struct expansion *expansion = context;
     const char *last = strrchr(name, '_');
     for (size_t i = 0; last != NULL && i < ARRAY_SIZE(units); i++) {

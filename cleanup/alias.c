@@ -56,7 +56,7 @@ static bool replace(struct expansion *expansion, size_t at,
     const struct conf *conf = expansion->message->settings->conf;
     struct candidate old = expansion->items[at];
     size_t longest = (size_t)conf_int(conf, P_virtual_alias_address_length_limit);
-    CHECK(count > 0);
+    CHECK(count > 0 && at < expansion->count && !old.is_final);
     if (old.depth + 1 >= conf_int(conf, P_virtual_alias_recursion_limit)) {
         return give_up(expansion, "nesting");
     }
@@ -114,6 +114,7 @@ bool alias_expand(struct message *message, struct view address,
                   struct view **addresses_out, size_t *count_out)
 {
     struct expansion expansion = {.message = message, .start = address};
+    CHECK(address.len > 0);
     struct candidate first = {.address = address};
     add(&expansion, &first);
     for (size_t at = 0; at < expansion.count;) {

@@ -16,6 +16,7 @@ void envelope_sender(struct message *message, struct view sender)
         !rewrite_address(message, sender, PLACE_ENVELOPE_SENDER, false, &address)) {
         return;
     }
+    CHECK(!message->has_sender);
     message->has_sender = true;
     message->sender = arena_view(&message->arena, str_view(&address));
     queue_writer_sender(message->writer, message->sender);
@@ -78,6 +79,9 @@ static void add_copy(struct message *message, struct view copy)
         return;
     }
     rewrite_complete(message, copy, &address);
+    if (address.len == 0) {
+        return;
+    }
     struct view text = arena_view(&message->arena, str_view(&address));
     STR_AUTO struct str mapped = {0};
     str_add(&mapped, text);
@@ -144,34 +148,35 @@ static struct view original_of(struct message *message,
     return arena_view(&message->arena, original);
 }
 
-static bool is_ascii(struct view text)
+/* An address of which nothing is left stands for who reads mail to nobody. */
+static void complete_recipient(struct message *message, struct view address,
+                               struct str *out)
 {
-    size_t i = 0;
-    while (i < text.len && (unsigned char)text.ptr[i] < 0x80) {
-        i++;
+    if (address.len > 0) {
+        rewrite_complete(message, address, out);
     }
-    return i == text.len;
+    if (out->len == 0) {
+        rewrite_complete(
+            message,
+            view_cstr(conf_str(message->settings->conf, P_empty_address_recipient)),
+            out);
+    }
 }
 
 void envelope_recipient(struct message *message, const struct queue_recipient *given)
 {
     struct arena *arena = &message->arena;
-    struct view address = given->address;
     STR_AUTO struct str text = {0};
-    if (address.len == 0) {
-        address =
-            view_cstr(conf_str(message->settings->conf, P_empty_address_recipient));
-    }
-    rewrite_complete(message, address, &text);
+    complete_recipient(message, given->address, &text);
     struct queue_recipient recipient = {
         .original = original_of(message, given),
         .dsn_orcpt = arena_view(arena, given->dsn_orcpt),
         .dsn_notify = given->dsn_notify,
     };
     if (recipient.dsn_orcpt.len == 0) {
-        recipient.dsn_orcpt = view_cstr(
-            arena_printf(arena, "%s;%s", is_ascii(str_view(&text)) ? "rfc822" : "utf-8",
-                         str_ptr(&text)));
+        recipient.dsn_orcpt = view_cstr(arena_printf(
+            arena, "%s;%s", view_is_ascii(str_view(&text)) ? "rfc822" : "utf-8",
+            str_ptr(&text)));
     }
     if ((message->flags & SUBMIT_MAP) != 0 &&
         !rewrite_map(message, PLACE_ENVELOPE_RECIPIENT, &text)) {

@@ -205,6 +205,7 @@ static void flush_header(struct message *message)
 
 static void end_headers(struct message *message)
 {
+    CHECK(!message->headers.in_body);
     flush_header(message);
     message->headers.in_body = true;
     str_done(&message->headers.header);
@@ -232,6 +233,7 @@ static void take_line(struct message *message, struct view line)
 {
     struct header_pass *pass = &message->headers;
     size_t limit = (size_t)conf_int(message->settings->conf, P_header_size_limit);
+    CHECK(line.len > 0 && !pass->in_body);
     enum header_line what = header_classify(without_lf(line), pass->header.len > 0);
     bool continues = what == HEADER_CONTINUATION;
     if (continues && pass->header.len + line.len > limit) {

@@ -38,6 +38,7 @@ void message_free(struct message **message)
     if (m == NULL) {
         return;
     }
+    CHECK(m->fd < 0 || m->writer == NULL); /* one of them owns the file */
     *message = NULL;
     fd_close(&m->fd);
     queue_writer_free(&m->writer);
@@ -60,6 +61,7 @@ void message_fail(struct message *message, enum submit_status status, const char
         return;
     }
     struct submit_result *result = &message->result;
+    CHECK(status != SUBMIT_OK && status != SUBMIT_LOST);
     result->status = status;
     (void)snprintf(result->dsn, sizeof(result->dsn), "%s", dsn);
     (void)snprintf(result->text, sizeof(result->text), "%s",
@@ -113,6 +115,7 @@ static void end_content(struct message *message)
 
 static void take_content(struct message *message, struct view data)
 {
+    CHECK(!message->late && message->writer != NULL);
     if (message->client_size == 0 && message->envelope_size == 0) {
         message->envelope_size = queue_writer_size(message->writer);
     }

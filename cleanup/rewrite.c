@@ -202,6 +202,7 @@ bool rewrite_map(struct message *message, enum address_place place, struct str *
 bool rewrite_address(struct message *message, struct view address,
                      enum address_place place, bool remote, struct str *out)
 {
+    CHECK(address.len > 0);
     str_clear(out);
     route_rewrite(message->settings->route, remote, address, out);
     return (message->flags & SUBMIT_MAP) == 0 || rewrite_map(message, place, out);

@@ -22,6 +22,7 @@ static bool answer(struct exchange *exchange)
         return true;
     }
     exchange->answered = true;
+    CHECK(exchange->message->result.status < SUBMIT_LOST);
     return submit_send_result(exchange->client, &exchange->message->result);
 }
 

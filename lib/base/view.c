@@ -47,6 +47,15 @@ bool view_ends_nocase(struct view a, struct view suffix)
            view_equal_nocase(view_from(a, a.len - suffix.len), suffix);
 }
 
+bool view_is_ascii(struct view v)
+{
+    size_t i = 0;
+    while (i < v.len && (unsigned char)v.ptr[i] < 0x80) {
+        i++;
+    }
+    return i == v.len;
+}
+
 struct view view_from(struct view v, size_t from)
 {
     if (from > v.len) {

@@ -46,6 +46,9 @@ bool view_starts(struct view a, struct view prefix);
 bool view_starts_nocase(struct view a, struct view prefix);
 bool view_ends_nocase(struct view a, struct view suffix);
 
+/* No byte above 127. */
+bool view_is_ascii(struct view v);
+
 /* Bytes FROM.. up to the end; empty when FROM is past the end. */
 struct view view_from(struct view v, size_t from);
 /* At most LEN first bytes. */

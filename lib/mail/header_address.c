@@ -524,6 +524,7 @@ void header_addresses_print(struct view name, const struct header_addresses *add
     str_add_cstr(out, ":");
     size_t line = name.len + 1;
     bool first = true;
+    bool ends_in_comma = false;
     for (size_t i = 0; i <= addresses->count; i++) {
         const struct header_part *part =
             i < addresses->count ? &addresses->parts[i] : NULL;
@@ -541,11 +542,10 @@ void header_addresses_print(struct view name, const struct header_addresses *add
                 str_add_byte(&element, ' ');
             }
             print_part(part, &element);
+            ends_in_comma = !part->is_address && view_equal_cstr(part->text, ",");
         }
     }
-    /* A comma at the very end is followed by an empty element. */
-    if (addresses->count > 0 &&
-        view_equal_cstr(addresses->parts[addresses->count - 1].text, ",")) {
+    if (ends_in_comma) { /* behind it stands an empty element */
         str_add_byte(out, ' ');
     }
 }
@@ -568,7 +568,7 @@ void header_phrase_quote(struct view text, struct str *out)
             str_add_byte(out, '\\');
         }
         /* A line break would end the header. */
-        str_add_byte(out, is_line_break(c) || c == '\0' ? ' ' : c);
+        str_add_byte(out, (char)(is_line_break(c) || c == '\0' ? ' ' : c));
     }
     str_add_byte(out, '"');
 }

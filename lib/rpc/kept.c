@@ -40,16 +40,13 @@ void kept_pool_init_program(struct kept_pool *pool, const char *program,
 
 /* --- making connections ----------------------------------------------------------- */
 
-extern char **environ; /* POSIX gives no header for it */
-
 /* Run PATH with SOCKET as standard input and output. */
 static int spawn_on_socket(const char *path, int socket, pid_t *child_out)
 {
     posix_spawn_file_actions_t actions;
-    char *arguments[] = {(char *)(uintptr_t)path, NULL}; /* not written to */
-    if (posix_spawn_file_actions_init(&actions) != 0) {
-        return ENOMEM;
-    }
+    char *arguments[] = {xstrdup(path), NULL};
+    CHECK(posix_spawn_file_actions_init(&actions) ==
+          0); /* fails for lack of memory only */
     int error = posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO);
     if (error == 0) {
         error = posix_spawn_file_actions_adddup2(&actions, socket, STDOUT_FILENO);
@@ -58,6 +55,7 @@ static int spawn_on_socket(const char *path, int socket, pid_t *child_out)
         error = posix_spawn(child_out, path, &actions, NULL, arguments, environ);
     }
     (void)posix_spawn_file_actions_destroy(&actions); /* cannot fail */
+    free(arguments[0]);
     return error;
 }
 

@@ -20,9 +20,10 @@ enum address_class {
     CLASS_DEFAULT
 };
 
-enum resolve_flags {     /* told by route_resolve(), not carried by resolve_ask() */
-    RESOLVE_ROUTED = 1,    /* the local part has '@', '%' or '!': sender-specified routing */
-    RESOLVE_BAD_SYNTAX = 2 /* the domain cannot be one */
+enum resolve_flags { /* told by route_resolve(), not carried by resolve_ask() */
+                     RESOLVE_ROUTED = 1,    /* the local part has '@', '%' or '!':
+                                               sender-specified routing */
+                     RESOLVE_BAD_SYNTAX = 2 /* the domain cannot be one */
 };
 struct resolve_reply {
     struct view transport; /* service name: "local", "smtp", "error" ... */

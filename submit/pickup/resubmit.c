@@ -141,6 +141,7 @@ void resubmit(const struct pickup *pickup, struct drop_file *file,
               struct submit_result *result_out)
 {
     struct err err = {0};
+    CHECK(file->fd >= 0 && file->message.recipients_pending > 0);
     struct submit *submit =
         submit_begin(pickup->cleanup, submit_flags(pickup, file), &err);
     if (submit == NULL) {

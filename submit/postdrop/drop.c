@@ -50,6 +50,7 @@ static bool start(struct drop *drop, struct err *err)
 /* Close the file, and remove it unless it is a message. */
 static void end(struct drop *drop, bool complete)
 {
+    CHECK(drop->writer != NULL && queue_id_valid(view_cstr(drop->id)));
     queue_writer_free(&drop->writer);
     if (!complete && !queue_remove(drop->dropper->dirs, QUEUE_MAILDROP, drop->id)) {
         log_warning("uid=%ld: remove %s/%s: %m", drop->dropper->uid, QUEUE_MAILDROP,
@@ -147,6 +148,7 @@ static bool take_record(struct drop *drop, const struct submit_record *record)
 static void commit(struct drop *drop)
 {
     struct err err = {0};
+    CHECK(drop->result.status == SUBMIT_OK);
     if (!drop->has_sender) {
         fail(drop, SUBMIT_WRITE_ERROR, "5.5.1", "no sender");
     } else if (queue_writer_recipients(drop->writer) == 0) {

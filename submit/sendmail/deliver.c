@@ -51,20 +51,11 @@ static enum fix_endings fix_endings(const struct conf *conf)
 
 /* --- envelope --------------------------------------------------------------------- */
 
-static bool is_ascii(struct view text)
-{
-    size_t i = 0;
-    while (i < text.len && (unsigned char)text.ptr[i] < 0x80) {
-        i++;
-    }
-    return i == text.len;
-}
-
 static void send_recipient(struct delivery *delivery, struct view address)
 {
     struct queue_recipient recipient = {.address = address,
                                         .dsn_notify = delivery->options->dsn_notify};
-    if (!is_ascii(address)) {
+    if (!view_is_ascii(address)) {
         submit_set_file_flags(delivery->submit, QUEUE_FILE_SMTPUTF8);
     }
     submit_recipient(delivery->submit, &recipient);
@@ -99,7 +90,7 @@ static unsigned file_flags(const struct delivery *delivery)
         flags |= strcmp(options->encoding, "8bit") == 0 ? QUEUE_FILE_8BITMIME
                                                         : QUEUE_FILE_7BIT;
     }
-    if (!is_ascii(delivery->who.address)) {
+    if (!view_is_ascii(delivery->who.address)) {
         flags |= QUEUE_FILE_SMTPUTF8;
     }
     return flags;
@@ -132,6 +123,7 @@ static void send_envelope(struct delivery *delivery)
 
 static void flush_output(struct delivery *delivery)
 {
+    CHECK(delivery->submit != NULL && str_ok(&delivery->output));
     submit_content(delivery->submit, str_view(&delivery->output));
     str_clear(&delivery->output);
 }
@@ -261,7 +253,7 @@ static void send_probe(struct delivery *delivery)
         str_add_byte(out, '\t');
         for (size_t i = 0; i < text.len; i++) {
             bool line_end = text.ptr[i] == '\n' || text.ptr[i] == '\r';
-            str_add_byte(out, line_end ? ' ' : text.ptr[i]);
+            str_add_byte(out, (char)(line_end ? ' ' : text.ptr[i]));
         }
         str_add_cstr(out, argument[1] != NULL ? ",\n" : "\n");
     }
