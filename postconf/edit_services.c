@@ -171,6 +171,7 @@ static void set_option(struct edit *edit, struct master_line *line, struct view 
             }
         }
     }
+    CHECK(count > 0 && count <= line->word_count + 2);
     line->words = words;
     line->word_count = count;
     words[count] = NULL;

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "postconf/edit.h"
 #include "sys/file.h"
@@ -53,6 +54,7 @@ void edited_file_open(struct edited_file *file, const char *directory, const cha
 void edited_file_close(struct edited_file *file)
 {
     struct err err;
+    CHECK(file->lock >= 0 && file->path != NULL);
     if (file_replace(file->path, str_view(&file->new), NEW_FILE_MODE, &err) != OK) {
         log_fatal("%s", err.text);
     }

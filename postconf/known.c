@@ -274,6 +274,7 @@ static void each_service_option(struct known *known,
 struct known *known_new(const struct conf *conf, const struct services *services,
                         bool warn)
 {
+    CHECK(conf != NULL && services != NULL);
     struct known *known = xcalloc(1, sizeof(*known));
     known->conf = conf;
     known->services = services;
@@ -341,6 +342,7 @@ const struct known_parameter *const *known_sorted(struct known *known,
         }
         qsort(known->sorted, count, sizeof(known->sorted[0]), compare_names);
     }
+    CHECK(count >= PARAM_COUNT);
     *count_out = count;
     return known->sorted;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "conf/settings.h"
 
 enum { MAIN_WIDTH = 80, MASTER_WIDTH = 79 };
@@ -102,6 +103,7 @@ void format_service(const struct master_line *line, bool fold, struct str *out)
     int first_argument = master_line_first_argument(line);
     size_t start = 0;
     bool after_option = false;
+    CHECK(line->word_count > 0);
     format_fields(line, out);
     for (int i = 1; i < line->word_count;) {
         STR_AUTO struct str word = {0};

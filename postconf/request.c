@@ -76,6 +76,7 @@ static void check_pairs(const struct seen *seen)
 static void check_allowed(const struct seen *seen, enum postconf_mode mode)
 {
     const char *allowed = "";
+    CHECK(strchr(mode_options, (char)mode) != NULL);
     for (size_t i = 0; i < ARRAY_SIZE(mode_allows); i++) {
         if (mode_allows[i].mode == (char)mode) {
             allowed = mode_allows[i].allowed;

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "conf/logical_line.h"
 #include "sys/file.h"
@@ -62,6 +63,7 @@ void services_done(struct services *services)
 
 bool service_pattern_parse(struct view text, int most, struct service_pattern *out)
 {
+    CHECK(most > 0 && (size_t)most <= ARRAY_SIZE(out->parts));
     *out = (struct service_pattern){.count = 0};
     do {
         if (out->count == most) {

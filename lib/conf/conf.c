@@ -105,6 +105,7 @@ struct conf *conf_open_text(const char *directory, const char *text, struct err 
 const struct conf_setting *conf_put(struct conf *conf, struct view name,
                                     struct view value, int line)
 {
+    CHECK(name.len > 0 && line >= 0);
     struct conf_setting *setting = arena_alloc(conf->arena, sizeof(*setting));
     setting->name = arena_cstr(conf->arena, name);
     setting->value = arena_cstr(conf->arena, value);

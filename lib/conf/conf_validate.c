@@ -43,6 +43,7 @@ static void check_setting(struct validation *v)
     struct conf_report report = {report_mistake, v};
     struct view name = view_cstr(v->setting->name);
     const struct param_row *row = find_row(name);
+    CHECK(row != NULL);
     int before = v->mistakes;
     bool good = conf_evaluate(v->conf, row, v->setting->name, v->setting->value,
                               &report, &value, &mistake);

@@ -44,6 +44,7 @@ bool conf_evaluate(const struct conf *conf, const struct param_row *row,
                    const char *name, const char *text, const struct conf_report *report,
                    struct conf_value *out, struct str *mistake)
 {
+    CHECK(row != NULL && text != NULL && report != NULL);
     struct str expanded = {0};
     struct expand_calls calls = {.lookup = lookup_name,
                                  .report = report->function,
@@ -92,6 +93,7 @@ static void evaluate_or_die(const struct conf *conf, const struct param_row *row
     if (!conf_evaluate(conf, row, name, text, &to_log, out, &mistake)) {
         die(conf, name, str_ptr(&mistake));
     }
+    CHECK(out->text != NULL);
     out->ready = true;
 }
 

@@ -163,6 +163,7 @@ static bool expand_name(struct expander *e, struct view name, int depth,
         e->on_name(e->context, name);
         return true;
     }
+    CHECK(out != NULL);
     const char *value = find_value(e, name);
     if (value == NULL) {
         return true;

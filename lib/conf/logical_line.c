@@ -6,6 +6,7 @@
 #include "conf/logical_line.h"
 
 #include "base/ascii.h"
+#include "base/check.h"
 
 bool physical_line_next(struct view *rest, struct view *line_out)
 {
@@ -31,6 +32,7 @@ bool physical_line_continues(struct view line)
 
 bool logical_line_next(struct logical_line *reader)
 {
+    CHECK(reader->next_line >= 0);
     str_clear(&reader->text);
     reader->line = 0;
     struct view ahead = reader->rest;

@@ -115,6 +115,7 @@ static enum outcome split_command(struct arena *arena, struct view rest,
         }
         line->words[line->word_count++] = arena_cstr(arena, word);
     }
+    CHECK(line->word_count > 0);
     line->words[line->word_count] = NULL;
     return OK;
 }
@@ -141,8 +142,12 @@ enum outcome master_line_parse(struct arena *arena, struct view text, const char
                             field_names[i], out->fields[i], VIEW_ARG(text));
         }
     }
-    out->words = arena_alloc(arena, (rest.len / 2 + 2) * sizeof(out->words[0]));
-    return split_command(arena, rest, where, out, err);
+    /* A word takes a byte and the white space behind it. */
+    size_t room = rest.len / 2 + 2;
+    out->words = arena_alloc(arena, room * sizeof(out->words[0]));
+    enum outcome outcome = split_command(arena, rest, where, out, err);
+    CHECK((size_t)out->word_count < room);
+    return outcome;
 }
 
 int master_line_option(const struct master_line *line, int index,
@@ -165,6 +170,7 @@ int master_line_first_argument(const struct master_line *line)
 {
     const char *setting;
     int index = 1;
+    CHECK(line->word_count > 0);
     while (index < line->word_count && line->words[index][0] == '-') {
         int taken = master_line_option(line, index, &setting);
         index += taken > 0 ? taken : 1;

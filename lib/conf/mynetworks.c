@@ -183,6 +183,7 @@ static void add_network(struct str *out, const struct interface *item, int bits)
 {
     char text[INET6_ADDRSTRLEN];
     unsigned char network[ADDRESS_BYTES];
+    CHECK(bits >= 0 && bits <= family_bits(item->family));
     memcpy(network, item->address, sizeof(network));
     for (int bit = bits; bit < family_bits(item->family); bit++) {
         network[bit / 8] &= (unsigned char)~(1U << (7 - bit % 8));

@@ -98,6 +98,7 @@ static bool parse_branches(struct view rest, struct reference *out, struct str *
 {
     bool braced;
     char test = rest.ptr[0];
+    CHECK(test == '?' || test == ':');
     out->conditional = true;
     rest = view_from(rest, 1);
     if (test == ':') {
