@@ -175,7 +175,9 @@ static enum map_result find_random(struct map *map, struct view key,
     const struct combined *self = (const struct combined *)map;
     CHECK(self->count > 0);
     unsigned long number = 0;
-    (void)getrandom(&number, sizeof(number), 0); /* 0 is as good a choice as any */
+    if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number)) {
+        number = 0; /* as good a choice as any */
+    }
     str_add_cstr(value_out, self->values[number % self->count]);
     return MAP_FOUND;
 }
