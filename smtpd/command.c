@@ -72,7 +72,11 @@ static bool read_line(struct session *session, struct view *line_out)
         return false;
     }
     line = view_first(line, view_index(line, '\0'));
-    *line_out = arena_view(&session->scratch, line);
+    char *text = arena_cstr(&session->scratch, line);
+    for (size_t i = 0; i < line.len; i++) {
+        text[i] = (char)(text[i] == '\r' ? '?' : text[i]); /* fit for any record */
+    }
+    *line_out = view_of(text, line.len);
     if (!whole) {
         log_warning("%s: request longer than %zu: %.30s...", session->client.shown,
                     most, line_out->ptr);
@@ -159,7 +163,8 @@ static void run_command(struct session *session, const struct command *command,
     session->where = command->name;
     count->all++;
     if (((command->flags & COMMAND_LAST) != 0 || !session->esmtp) &&
-        command->id != COMMAND_QUIT && !session_check_pipelining(session)) {
+        command->id != COMMAND_QUIT && command->id != COMMAND_BDAT &&
+        !session_check_pipelining(session)) {
         return;
     }
     if (session->denied && (command->flags & COMMAND_ALWAYS) == 0) {
