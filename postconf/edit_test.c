@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -177,12 +178,54 @@ static void test_link(void **state)
     test_remove_dir(dir);
 }
 
+static void edit_in_child(const char *dir, int number)
+{
+    char *operands[] = {xasprintf("p%d=1", number), NULL};
+    const struct request request = {
+        .mode = MODE_MAIN, .edit = true, .operands = operands, .operand_count = 1};
+    edit_parameters(&request, dir);
+    _exit(0);
+}
+
+/* Several at once: nobody's change is lost. */
+static void test_concurrent(void **state)
+{
+    enum { CHILDREN = 8 };
+    (void)state;
+    char *dir = test_make_dir();
+    char *path = xasprintf("%s/main.cf", dir);
+    pid_t children[CHILDREN];
+    STR_AUTO struct str text = {0};
+    test_write_file(dir, "main.cf", "");
+    for (int i = 0; i < CHILDREN; i++) {
+        children[i] = fork();
+        assert_true(children[i] >= 0);
+        if (children[i] == 0) {
+            edit_in_child(dir, i);
+        }
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        int status = -1;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(file_read(path, 10000, &text, NULL), OK);
+    for (int i = 0; i < CHILDREN; i++) {
+        char *line = xasprintf("p%d = 1\n", i);
+        assert_non_null(strstr(str_ptr(&text), line));
+        free(line);
+    }
+    free(path);
+    test_remove_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_services),
         cmocka_unit_test(test_link),
+        cmocka_unit_test(test_concurrent),
     };
     log_init("edit_test");
     log_set_stderr(false);

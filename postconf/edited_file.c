@@ -19,6 +19,25 @@
 
 enum { FILE_MOST = 16 * 1024 * 1024, NEW_FILE_MODE = 0644 };
 
+/* Through the locked descriptor: closing another one would give the lock away. */
+static void read_locked(struct edited_file *file)
+{
+    struct stat st;
+    if (fstat(file->lock, &st) != 0) {
+        log_fatal("read %s: %m", file->path);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size > FILE_MOST) {
+        log_fatal("%s is too large or no regular file", file->path);
+    }
+    char *place = str_reserve(&file->old, (size_t)st.st_size);
+    CHECK(place != NULL);
+    ssize_t got = file_pread_all(file->lock, place, (size_t)st.st_size, 0);
+    if (got < 0) {
+        log_fatal("read %s: %m", file->path);
+    }
+    str_commit(&file->old, (size_t)got);
+}
+
 static bool still_there(const struct edited_file *file)
 {
     struct stat ours, theirs;
@@ -28,7 +47,6 @@ static bool still_there(const struct edited_file *file)
 
 void edited_file_open(struct edited_file *file, const char *directory, const char *name)
 {
-    struct err err;
     char *path = xasprintf("%s/%s", directory, name);
     *file = (struct edited_file){.lock = -1};
     file->path = realpath(path, NULL);
@@ -46,9 +64,7 @@ void edited_file_open(struct edited_file *file, const char *directory, const cha
             log_fatal("lock %s: %m", file->path);
         }
     } while (!still_there(file));
-    if (file_read(file->path, FILE_MOST, &file->old, &err) != OK) {
-        log_fatal("%s", err.text);
-    }
+    read_locked(file);
 }
 
 void edited_file_close(struct edited_file *file)
