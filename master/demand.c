@@ -68,16 +68,17 @@ unsigned service_next_clients(const struct service *service)
     return share < limit - taken ? share : limit - taken;
 }
 
-static void warn_of_limit(struct service *service)
+/* Overload: what is started within STRESS_TIME is told so. */
+static void report_limit(struct service *service)
 {
-    enum { EVERY = 3600 };
+    enum { EVERY = 3600, STRESS_TIME = 1000 };
     int64_t now = clock_now();
+    service->stressed_until = now + (int64_t)STRESS_TIME * CLOCK_SECOND;
     if (service->limit_warned != 0 &&
         now - service->limit_warned < (int64_t)EVERY * CLOCK_SECOND) {
         return;
     }
     service->limit_warned = now;
-    service->stressed = service->entry->type == SERVICE_INET;
     log_warning(
         "service \"%s\" (%s) has reached its process limit \"%u\": new clients may "
         "experience noticeable delays",
@@ -98,7 +99,7 @@ bool service_wants_worker(struct service *service)
     unsigned limit = service_process_limit(service);
     bool room = limit == 0 || count.clients < limit;
     if (!room && count.all_full && count.processes > 0 && limit > 1) {
-        warn_of_limit(service);
+        report_limit(service);
     }
     return room && (count.processes < wanted_processes(service) || count.all_full);
 }

@@ -78,8 +78,8 @@ struct service {
     int64_t throttled_until; /* clock_now() scale; 0: not throttled */
     int64_t next_wakeup;     /* CLOCK_NEVER: none */
     int64_t limit_warned;    /* when the process limit was last complained about */
+    int64_t stressed_until;  /* reached its limit lately: new workers get stress=yes */
     bool used;               /* some worker was started */
-    bool stressed;           /* reached its limit: new workers get stress=yes */
 };
 
 struct master {

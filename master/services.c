@@ -128,7 +128,7 @@ static void start_timers(struct service *service)
 {
     service->throttled_until = 0;
     service->limit_warned = 0;
-    service->stressed = false;
+    service->stressed_until = 0;
     service->next_wakeup = service->entry->wakeup > 0 ? clock_now() : CLOCK_NEVER;
 }
 

@@ -59,7 +59,9 @@ static struct words make_arguments(const struct service *service)
         add_option(&words, "-c", NULL);
     }
     if (entry->type == SERVICE_INET) {
-        add_option(&words, "-o", xstrdup(service->stressed ? "stress=yes" : "stress="));
+        add_option(
+            &words, "-o",
+            xstrdup(clock_now() < service->stressed_until ? "stress=yes" : "stress="));
     }
     if (service->endpoint.count > 1) {
         add_option(&words, "-s", xasprintf("%d", service->endpoint.count));

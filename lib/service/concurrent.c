@@ -52,6 +52,7 @@ struct client {
     struct fiber *fiber;
     unsigned slot;
     int fd;        /* until the stream is made */
+    bool asked;    /* has been waited for once: its first request is always served */
     bool awaiting; /* between requests: may be sent away */
 };
 
@@ -352,19 +353,16 @@ static struct client *find_client(struct loop *loop, const struct stream *stream
 bool worker_await_concurrent(struct worker *worker, struct stream *stream)
 {
     struct view some;
-    if (worker->context.stopping && stream_pending(stream) == 0 &&
+    struct client *client = find_client(the_loop, stream);
+    CHECK(client != NULL && client->fiber == task_current());
+    /* What has arrived is served, even if the process is about to retire. */
+    if (worker->context.stopping && client->asked && stream_pending(stream) == 0 &&
         !stream_readable_now(stream)) {
         return false;
     }
-    struct client *client = the_loop != NULL ? find_client(the_loop, stream) : NULL;
-    CHECK(client == NULL || client->fiber == task_current());
-    if (client != NULL) {
-        client->awaiting = true;
-    }
-    /* What has arrived is served, even if the process is about to retire. */
+    client->awaiting = client->asked;
+    client->asked = true;
     bool arrived = stream_peek_some(stream, &some);
-    if (client != NULL) {
-        client->awaiting = false;
-    }
+    client->awaiting = false;
     return arrived;
 }

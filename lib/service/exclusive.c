@@ -114,8 +114,10 @@ static int next_client(struct worker *worker, struct pollfd *fds)
 static void serve(struct worker *worker, int fd)
 {
     struct stream *stream = stream_new(fd);
+    worker->expecting_first = true;
     worker->service->session(&worker->context, stream);
     stream_free(&stream);
+    worker->expecting_first = false;
     worker->sessions++;
 }
 
@@ -142,11 +144,12 @@ void worker_run_exclusive(struct worker *worker)
 
 bool worker_await_exclusive(struct worker *worker, struct stream *client)
 {
-    if (stream_pending(client) > 0 || stream_readable_now(client)) {
-        return stream_ok(client);
-    }
     struct pollfd fd = {.fd = stream_fd(client), .events = POLLIN};
-    bool ready = poll_or_leave(worker, &fd, 1, CLOCK_NEVER) > 0;
+    bool ready = stream_pending(client) > 0 ||
+                 poll_or_leave(worker, &fd, 1, CLOCK_NEVER) > 0 ||
+                 /* Came together with the order to leave. */
+                 stream_readable_now(client);
+    worker->expecting_first = false;
     worker->context.stopping = should_leave(worker);
     return ready && stream_ok(client);
 }

@@ -181,9 +181,23 @@ static void enter_queue(const struct conf *conf)
     }
 }
 
+/* Two queue managers would undo each other's work; master.cf may ask for what cannot
+ * be. */
+static void check_arguments(const struct worker *worker)
+{
+    const struct worker_arguments *arguments = &worker->arguments;
+    if (worker->service->single && !arguments->stand_alone && !arguments->one_client) {
+        log_fatal("service %s requires a process limit of 1", arguments->name);
+    }
+    if (worker->service->keep_root && arguments->unprivileged && geteuid() == 0) {
+        log_fatal("service %s requires privileged operation", arguments->name);
+    }
+}
+
 static void prepare(struct worker *worker)
 {
     const struct service *service = worker->service;
+    check_arguments(worker);
     worker->context.conf = worker->conf;
     worker->context.name = worker->arguments.name;
     worker->context.type = worker->arguments.type;
