@@ -17,15 +17,10 @@ bool path_find(struct view arguments, const char *keyword, struct view *text_out
     return text_out->len > 0;
 }
 
-/* "<a@b" has no end to speak of: there is no path that could be shown. */
-static bool is_closed(struct view text)
+/* The path at the start of TEXT, without the parameters REST behind it. */
+static struct view path_itself(struct view text, struct view rest)
 {
-    size_t open = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        open += text.ptr[i] == '<';
-        open -= text.ptr[i] == '>' && open > 0;
-    }
-    return open == 0;
+    return view_trim(view_first(text, (size_t)(rest.ptr - text.ptr)));
 }
 
 void path_log_illegal(const struct session *session, const char *verb, struct view text)
@@ -51,6 +46,14 @@ static bool domain_allowed(const struct session *session, struct view address)
            path_is_ascii(address_split(address).domain);
 }
 
+/* A name like "-f" would be taken for an option by the programs that mail is given to.
+ */
+static bool local_allowed(const struct session *session, struct view address)
+{
+    return address.len == 0 || address.ptr[0] != '-' ||
+           conf_bool(session->conf, P_allow_min_user);
+}
+
 bool path_parse(struct session *session, const char *verb, struct view text,
                 struct view *address_out, struct view *rest_out)
 {
@@ -58,9 +61,10 @@ bool path_parse(struct session *session, const char *verb, struct view text,
     str_init(&address, 2048);
     bool strict = conf_bool(session->conf, P_strict_rfc821_envelopes);
     if (!address_parse_path(text, strict, &address, rest_out) ||
-        !domain_allowed(session, str_view(&address))) {
-        if (is_closed(text)) {
-            path_log_illegal(session, verb, text);
+        !domain_allowed(session, str_view(&address)) ||
+        !local_allowed(session, str_view(&address))) {
+        if (rest_out->ptr != NULL) { /* else it has no end: nothing to show */
+            path_log_illegal(session, verb, path_itself(text, *rest_out));
         }
         return false;
     }
@@ -75,7 +79,7 @@ bool path_parse_recipient(struct session *session, const char *verb, struct view
         return false;
     }
     if (address_out->len == 0) {
-        path_log_illegal(session, verb, text);
+        path_log_illegal(session, verb, path_itself(text, *rest_out));
         return false;
     }
     return true;
