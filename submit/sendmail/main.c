@@ -36,6 +36,10 @@ int main(int argc, char **argv)
     if (options.log_label != NULL) {
         log_set_tag(xasprintf("%s/%s", options.log_label, program));
     }
+    if (options.mode == MODE_ALIASES) {
+        run_mode(conf,
+                 &options); /* a new installation has aliases before it has a queue */
+    }
     command_enter_queue(conf);
     if (options.mode != MODE_DELIVER && options.mode != MODE_VERIFY) {
         run_mode(conf, &options);

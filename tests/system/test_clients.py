@@ -47,7 +47,8 @@ def test_smtplib_8bit_and_large(catch_all):
                "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n"
                + text * 20000).encode()
     with catch_all.smtp() as client:
-        client.sendmail("s@example.org", ["r@example.net"], message, ["BODY=8BITMIME"])
+        client.sendmail("s@example.org", ["r@example.net"], message.replace(b"\n", b"\r\n"),
+                        ["BODY=8BITMIME"])
     raw = wait_until(lambda: maildir_messages(catch_all.maildir), 20, "a message")[0]
     assert raw.split(b"\n\n", 1)[1] == (text * 20000).encode()
 
@@ -55,7 +56,7 @@ def test_smtplib_8bit_and_large(catch_all):
 @needs("curl")
 def test_curl(catch_all, tmp_path):
     letter = tmp_path / "letter"
-    letter.write_text("Subject: by curl\nFrom: c@d.example\n\n.a line with a dot\n")
+    letter.write_bytes(b"Subject: by curl\r\nFrom: c@d.example\r\n\r\n.a line with a dot\r\n")
     run = subprocess.run(
         ["curl", "-sS", "--noproxy", "*", f"smtp://127.0.0.1:{catch_all.port}", "--mail-from", "c@d.example",
          "--mail-rcpt", "a@b.example", "--upload-file", str(letter)],
