@@ -152,6 +152,14 @@ static void read_all(struct cidr_table *table, struct source *source)
 
 /* --- lookups ----------------------------------------------------------------- */
 
+/* "!192.168.0.0/16" speaks of IPv4 addresses only. */
+static bool rule_matches(const struct cidr_rule *rule,
+                         const struct net_address *address)
+{
+    return net_address_is_v6(&rule->block.address) == net_address_is_v6(address) &&
+           net_block_contains(&rule->block, address) != rule->negated;
+}
+
 static enum map_result find(struct map *map, struct view key, struct str *value_out,
                             struct err *err)
 {
@@ -164,7 +172,7 @@ static enum map_result find(struct map *map, struct view key, struct str *value_
     size_t next = 0;
     while (next < table->count) {
         const struct cidr_rule *rule = &table->rules[next];
-        bool hit = net_block_contains(&rule->block, &address) != rule->negated;
+        bool hit = rule_matches(rule, &address);
         if (hit && !rule->is_if) {
             str_add_cstr(value_out, rule->value);
             map->origin_file = table->file;

@@ -13,6 +13,7 @@ static void test_tables(void **state)
         {"10.0.0.0/8  private ten\n", "11.9.8.7", "(missing)", ""},
         {"10.0.0.0/8  private ten\n", "name.example.com", "(missing)", ""},
         {"!192.168.0.0/16 outside\n", "10.0.0.1", "outside", ""},
+        {"!192.168.0.0/16 outside\n", "2001:db8::1", "(missing)", ""},
         {"! 10.0.0.1 v\n", "10.0.0.1", "(missing)", ""},
         {"0.0.0.0/0 all\n", "255.255.255.255", "all", ""},
         {"2001:db8::/32 doc\n", "2001:DB8::5", "doc", ""},
