@@ -60,8 +60,11 @@ static bool read_line(struct session *session, struct view *line_out)
     struct view line;
     bool whole = false;
     size_t most = (size_t)conf_int(conf, P_line_length_limit);
-    if (!session_has_line(session) && !stream_flush(session->stream)) {
-        return false;
+    if (!session_has_line(session)) {
+        if (!stream_flush(session->stream)) {
+            return false;
+        }
+        stream_trim(session->stream); /* it may be a long time */
     }
     if (conf_bool(conf, P_smtpd_per_request_deadline)) {
         stream_set_deadline(session->stream,

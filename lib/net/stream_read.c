@@ -70,6 +70,18 @@ static enum attempt try_fill(struct stream *stream, unsigned *events)
     return ATTEMPT_ENDED;
 }
 
+/* An idle peer costs no buffer: one that is empty and small is given back meanwhile. */
+static bool await_without_buffer(struct stream *stream, unsigned events)
+{
+    struct buffer *input = &stream->input;
+    if (buffer_used(input) == 0 && input->capacity <= BUFFER_FIRST) {
+        buffer_free(input);
+    }
+    bool ready = stream_await(stream, events);
+    make_room(stream);
+    return ready;
+}
+
 /* Receive at least one more byte.  Waits.  False with the state set. */
 static bool fill(struct stream *stream)
 {
@@ -92,7 +104,7 @@ static bool fill(struct stream *stream)
         case ATTEMPT_AGAIN:
             break;
         }
-        if (errno != EINTR && !stream_await(stream, events)) {
+        if (errno != EINTR && !await_without_buffer(stream, events)) {
             return false;
         }
     }
