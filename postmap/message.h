@@ -8,9 +8,13 @@
 
 #include "base/view.h"
 
-/* Read the message in FILE; call FOUND with each header of the message (its lines
- * joined by LF) and with each line of its body, as wanted. */
-void message_each_key(FILE *file, bool headers, bool body,
-                      void (*found)(void *context, struct view key), void *context);
+struct message_reader {
+    bool headers; /* wanted: headers, their lines joined by LF */
+    bool body;    /* wanted: body lines, the empty one behind the headers too */
+    bool mime;    /* headers of body parts and of attached messages are headers */
+    void (*found)(void *context, struct view key);
+    void *context;
+};
+void message_read(const struct message_reader *reader, FILE *file);
 
 #endif

@@ -26,6 +26,10 @@ static const char help[] =
     "  -p       mode 0644 for a new file, whatever the source file's mode\n"
     "  -c dir   configuration directory         -v  verbose\n";
 
+static const char message_help[] =
+    "  -h, -b   with -q -: the keys are headers, body lines of a message\n"
+    "  -m       together with these: of its MIME parts too\n";
+
 static const char *usage(const struct options *options)
 {
     return options->aliases ? alias_usage : map_usage;
@@ -36,9 +40,7 @@ static void print_help_if_asked(const struct options *options, int argc, char **
     if (argc == 2 &&
         (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--usage") == 0)) {
         printf("usage: %s\n%s%s", usage(options), help,
-               options->aliases ? ""
-                                : "  -h, -b   with -q -: the keys are headers, body "
-                                  "lines of the message on standard input\n");
+               options->aliases ? "" : message_help);
         exit(EXIT_SUCCESS);
     }
 }
@@ -153,10 +155,7 @@ void options_parse(struct options *options, int argc, char **argv)
         (options->action != ACTION_QUERY || !key_is_stdin)) {
         log_fatal("specify -b -h or -m only with \"-q -\"");
     }
-    if (options->mime && (options->headers || options->body)) {
-        log_fatal("option -m (headers of MIME parts) is not supported by this version");
-    }
-    if (options->mime) {
+    if (options->mime && !options->headers && !options->body) {
         log_warning("ignoring -m option without -b or -h");
     }
     if (options->tables[0] == NULL) {

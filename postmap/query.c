@@ -67,7 +67,7 @@ static struct map *table_at(struct query *query, size_t i)
 static bool look_up(struct query *query, struct view key)
 {
     struct err err = {0};
-    for (size_t i = 0; key.len > 0 && i < query->count; i++) {
+    for (size_t i = 0; i < query->count; i++) {
         struct map *map = table_at(query, i);
         enum map_result result = map_find(map, key, &query->value, &err);
         if (result == MAP_ERROR) {
@@ -133,14 +133,16 @@ static void query_keys(struct query *query)
     struct key_reader reader = {0};
     struct view key;
     while (key_reader_next(&reader, &key)) {
-        query_key(query, key);
+        if (key.len > 0) {
+            query_key(query, key);
+        }
     }
     key_reader_done(&reader);
 }
 
 static void query_one(struct query *query, const char *key)
 {
-    if (look_up(query, view_cstr(key))) {
+    if (key[0] != '\0' && look_up(query, view_cstr(key))) {
         print_entry(view_of("", 0), "", str_view(&query->value));
     }
 }
@@ -153,7 +155,9 @@ int query_run(const struct options *options, const struct conf *conf)
     }
     query.tables = xcalloc(query.count, sizeof(query.tables[0]));
     if (options->headers || options->body) {
-        message_each_key(stdin, options->headers, options->body, query_key, &query);
+        const struct message_reader reader = {options->headers, options->body,
+                                              options->mime, query_key, &query};
+        message_read(&reader, stdin);
     } else if (strcmp(options->key, "-") == 0) {
         query_keys(&query);
     } else {
