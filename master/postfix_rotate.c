@@ -73,6 +73,20 @@ static char *target_name(const struct control *control, const char *file)
     return xasprintf("%s.%s", file, suffix);
 }
 
+/* A second rotation within the time that the suffix tells apart must not overwrite the
+ * first. */
+static void require_new(const char *target)
+{
+    static const char *const endings[] = {"", ".gz", ".bz2", ".xz", ".zst"};
+    for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+        char *path = xasprintf("%s%s", target, endings[i]);
+        if (access(path, F_OK) == 0) {
+            log_fatal("%s exists already", path);
+        }
+        free(path);
+    }
+}
+
 /* master opens a new file and hands it to all workers. */
 static void make_master_reopen(const struct control *control, const char *file)
 {
@@ -102,9 +116,7 @@ int rotate_log(struct control *control)
         log_fatal("maillog_file is not a file: nothing to rotate");
     }
     char *target = target_name(control, file);
-    if (access(target, F_OK) == 0) {
-        log_fatal("%s exists already", target);
-    }
+    require_new(target);
     if (rename(file, target) != 0) {
         log_fatal("rename %s to %s: %m", file, target);
     }

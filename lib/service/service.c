@@ -61,6 +61,22 @@ static struct conf *open_configuration(const struct service *service,
     return conf;
 }
 
+static void report_mistake(void *context, const char *file, int line, const char *text)
+{
+    (void)context;
+    if (line > 0) {
+        log_fatal("%s, line %d: %s", file, line, text);
+    }
+    log_fatal("%s", text);
+}
+
+/* master has checked main.cf, but not "-o name=value".  Better now than in the middle
+ * of a session. */
+static void check_configuration(const struct worker *worker)
+{
+    (void)conf_validate(worker->conf, report_mistake, NULL);
+}
+
 static void check_descriptors(const struct service *service)
 {
     if (fcntl(MASTER_CHANNEL_FD, F_GETFD) < 0 || fcntl(MASTER_CONFIG_FD, F_GETFD) < 0) {
@@ -267,6 +283,7 @@ static void start_under_master(struct worker *worker)
     }
     worker->conf = open_configuration(worker->service, &worker->arguments);
     open_log(worker->conf, worker->service->name);
+    check_configuration(worker);
     take_descriptors(worker);
 }
 
