@@ -106,7 +106,7 @@ def test_notice(mail):
         "rfc822; one@bad.example", "rfc822; two@bad.example"]
     assert fields[1]["Action"] == "failed" and fields[1]["Status"] == "5.1.2"
     [original] = returned.get_payload()
-    assert original["Subject"] == "lost" and original.get_payload() == "the body\n\n"
+    assert original["Subject"] == "lost" and original.get_payload() == "the body\n"
     mail.wait_log(r"bounce\[\d+\]: [0-9A-F]+: sender non-delivery notification: %s" %
                   notice["queue_id"])
 
