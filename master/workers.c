@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Workers that run: what they report, what they are told, and how they die. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -99,6 +100,16 @@ void worker_free(struct worker_process *worker)
     free(worker);
 }
 
+/* Died before it did anything useful, by its own fault: starting it again at once would
+ * only make it die again.  Who is killed (by an administrator, for lack of memory) is
+ * not at fault. */
+static bool is_bad_start(const struct worker_process *worker, int status)
+{
+    bool killed = WIFSIGNALED(status) &&
+                  (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM);
+    return !worker->served && !killed;
+}
+
 /* Say it with the words that log readers look for. */
 static void report_death(const struct worker_process *worker, int status)
 {
@@ -111,7 +122,7 @@ static void report_death(const struct worker_process *worker, int status)
         service->entry != NULL ? service->entry->program : service->name;
     log_warning("process %s/%s pid %ld %s", directory, program, (long)worker->pid,
                 str_ptr(&how));
-    if (!worker->served && service->entry != NULL) {
+    if (is_bad_start(worker, status) && service->entry != NULL) {
         log_warning("%s/%s: bad command startup -- throttling", directory, program);
     }
 }
@@ -126,7 +137,7 @@ static void bury(struct worker_process *worker, int status)
     bool failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     if (failed && !service->master->stopping) {
         report_death(worker, status);
-        if (!worker->served) {
+        if (is_bad_start(worker, status)) {
             service_throttle(service);
         }
         /* What it was doing is not waited for until the next regular wake-up. */

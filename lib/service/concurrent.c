@@ -360,6 +360,9 @@ bool worker_await_concurrent(struct worker *worker, struct stream *stream)
         !stream_readable_now(stream)) {
         return false;
     }
+    if (client->asked) {
+        worker_note_work(worker);
+    }
     client->awaiting = client->asked;
     client->asked = true;
     bool arrived = stream_peek_some(stream, &some);

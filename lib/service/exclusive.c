@@ -145,6 +145,9 @@ void worker_run_exclusive(struct worker *worker)
 bool worker_await_exclusive(struct worker *worker, struct stream *client)
 {
     struct pollfd fd = {.fd = stream_fd(client), .events = POLLIN};
+    if (!worker->expecting_first) {
+        worker_note_work(worker);
+    }
     bool ready = stream_pending(client) > 0 ||
                  poll_or_leave(worker, &fd, 1, CLOCK_NEVER) > 0 ||
                  /* Came together with the order to leave. */

@@ -317,7 +317,7 @@ int service_main(const struct service *service, int argc, char **argv)
 
 void worker_report(struct worker *worker, enum worker_state state, unsigned clients)
 {
-    bool served = worker->sessions > 0;
+    bool served = worker->sessions > 0 || worker->worked;
     if (worker->reported_state == (unsigned)state &&
         worker->reported_served == served) {
         return;
@@ -355,4 +355,15 @@ bool service_await(struct service_context *context, struct stream *client)
     return worker->service->kind == SERVICE_EXCLUSIVE
                ? worker_await_exclusive(worker, client)
                : worker_await_concurrent(worker, client);
+}
+
+void worker_note_work(struct worker *worker)
+{
+    if (!worker->worked) {
+        worker->worked = true;
+        if (worker->reported_state != WORKER_RETIRING) {
+            worker_report(worker, (enum worker_state)worker->reported_state,
+                          worker->client_limit);
+        }
+    }
 }

@@ -32,6 +32,8 @@ static inline struct worker *worker_of(struct service_context *context)
 
 /* Say STATE to master if it is news. */
 void worker_report(struct worker *worker, enum worker_state state, unsigned clients);
+/* A request was answered on a connection that goes on: this program works. */
+void worker_note_work(struct worker *worker);
 /* Should no further client be taken because tables changed or enough were served? */
 bool worker_used_up(struct worker *worker);
 void worker_close_listeners(struct worker *worker);
