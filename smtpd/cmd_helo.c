@@ -14,7 +14,7 @@ static void set_helo(struct session *session, struct view name)
         char c = name.ptr[i];
         bool odd =
             (unsigned char)c < ' ' || c == 127 || strchr(" <>()\\\";@", c) != NULL;
-        str_add_byte(&session->helo, odd ? '?' : c);
+        str_add_byte(&session->helo, (char)(odd ? '?' : c));
     }
 }
 

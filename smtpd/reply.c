@@ -44,7 +44,8 @@ static const char *filtered(struct footer_names *names, const char *text)
     const bool *allowed = names->session->server->expansion_allowed;
     str_clear(&names->value);
     for (; *text != '\0'; text++) {
-        str_add_byte(&names->value, allowed[(unsigned char)*text] ? *text : '_');
+        str_add_byte(&names->value,
+                     (char)(allowed[(unsigned char)*text] ? *text : '_'));
     }
     return str_ptr(&names->value);
 }

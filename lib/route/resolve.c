@@ -129,7 +129,7 @@ static bool domain_syntax_ok(const struct route *route, struct view domain)
     }
     for (size_t i = 0; i < domain.len; i++) {
         char c = domain.ptr[i];
-        ascii[i] = route->utf8 && (unsigned char)c >= 0x80 ? 'x' : c;
+        ascii[i] = (char)(route->utf8 && (unsigned char)c >= 0x80 ? 'x' : c);
     }
     return address_valid_hostname(view_of(ascii, domain.len));
 }

@@ -122,7 +122,11 @@ void route_close(struct route **route_ptr)
 
 bool route_changed(const struct route *route)
 {
-    return maps_changed(route->transport_maps) || maps_changed(route->relocated_maps) ||
+    return match_list_changed(route->mydestination) ||
+           match_list_changed(route->virtual_alias_domains) ||
+           match_list_changed(route->virtual_mailbox_domains) ||
+           match_list_changed(route->relay_domains) ||
+           maps_changed(route->transport_maps) || maps_changed(route->relocated_maps) ||
            maps_changed(route->relayhost_maps) ||
            maps_changed(route->default_transport_maps);
 }

@@ -83,11 +83,11 @@ static char mapped_detail(enum subject subject, char detail)
     if (subject == SUBJECT_SENDER) {
         /* of detail:                0    1    2    3    4    5    6    7    8 */
         static const char FITTING[] = {'0', '7', '8', '7', '7', '0', '7', '7', '8'};
-        return detail >= '0' && detail <= '8' ? FITTING[detail - '0'] : '0';
+        return (char)(detail >= '0' && detail <= '8' ? FITTING[detail - '0'] : '0');
     }
     if (subject == SUBJECT_RECIPIENT) {
         static const char FITTING[] = {'0', '1', '2', '3', '4', '5', '6', '3', '2'};
-        return detail >= '0' && detail <= '8' ? FITTING[detail - '0'] : '0';
+        return (char)(detail >= '0' && detail <= '8' ? FITTING[detail - '0'] : '0');
     }
     return '\0';
 }

@@ -29,7 +29,7 @@ static struct maps *open_table(struct access_rules *rules, const char *title,
     char *list = arena_cstr(&rules->arena, name);
     struct maps *maps = maps_open(rules->conf, title, list, MAP_FOLD);
     rules->tables =
-        xreallocarray(rules->tables, rules->table_count + 1, sizeof(*rules->tables));
+        xreallocarray(rules->tables, rules->table_count + 1, sizeof(rules->tables[0]));
     rules->tables[rules->table_count++] = maps;
     return maps;
 }
