@@ -223,20 +223,27 @@ void endpoint_close(struct endpoint *endpoint, bool unlink_path)
     endpoint->address = NULL;
 }
 
+enum { WAKEUP_BYTES = sizeof(uint32_t) + 1 };
+
+/* A frame (net/frame.h) of the one byte NOTIFY_WAKEUP (rpc/notify.h). */
+static void make_wakeup(char wakeup[WAKEUP_BYTES])
+{
+    uint32_t length = 1;
+    memcpy(wakeup, &length, sizeof(length));
+    wakeup[sizeof(length)] = 'W';
+}
+
 /* The address that a client would use, from the listener itself. */
 static void wake_socket(int listener, int type)
 {
+    char wakeup[WAKEUP_BYTES];
     struct sockaddr_storage address;
     socklen_t len = sizeof(address);
     if (getsockname(listener, (struct sockaddr *)&address, &len) != 0) {
         return;
     }
     FD_AUTO int fd = socket(address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    /* A frame (net/frame.h) of the one byte NOTIFY_WAKEUP (rpc/notify.h). */
-    uint32_t length = 1;
-    char wakeup[sizeof(length) + 1];
-    memcpy(wakeup, &length, sizeof(length));
-    wakeup[sizeof(length)] = 'W';
+    make_wakeup(wakeup);
     /* A full backlog means that the service has been woken already. */
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, len) == 0) {
         (void)send(fd, wakeup, sizeof(wakeup), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -245,7 +252,7 @@ static void wake_socket(int listener, int type)
 
 void endpoint_wake(const struct endpoint *endpoint, enum service_type type)
 {
-    static const char wakeup[] = "W";
+    char wakeup[WAKEUP_BYTES];
     CHECK(endpoint->count > 0);
     switch (type) {
     case SERVICE_UNIX:
@@ -255,7 +262,8 @@ void endpoint_wake(const struct endpoint *endpoint, enum service_type type)
         wake_socket(endpoint->fds[0], SOCK_DGRAM);
         break;
     case SERVICE_FIFO:
-        if (write(endpoint->fds[0], wakeup, 1) < 0) {
+        make_wakeup(wakeup);
+        if (write(endpoint->fds[0], wakeup, sizeof(wakeup)) < 0) {
             log_debug("wake %s: %m", endpoint->address);
         }
         break;
