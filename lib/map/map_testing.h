@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* For the tests of this layer: a configuration, a directory, the log as a string. */
+/* For the tests of this layer: a configuration, a directory, the log as a string. Comes
+ * behind testing/test.h. */
 #ifndef MAP_MAP_TESTING_H
 #define MAP_MAP_TESTING_H
-
-#include "testing/test.h"
 
 #include <stdlib.h>
 #include <string.h>

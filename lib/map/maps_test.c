@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "testing/test.h"
+
 #include "map/map_testing.h"
 
 static void test_list(void **state)
