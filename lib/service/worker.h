@@ -21,6 +21,7 @@ struct worker {
     int64_t max_idle;      /* leave after this time without clients; CLOCK_NEVER */
     unsigned reported_state;
     bool reported_served;
+    bool worked;          /* a request of a kept connection has been answered */
     bool expecting_first; /* exclusive: the client has not asked for anything yet */
 };
 
