@@ -5,6 +5,7 @@
  * Root works on a file with the rights of the one who owns its source, so that a link
  * planted in that user's directory leads nowhere that the user could not go.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,16 +157,41 @@ static bool parse_entry(struct update *update, int number, struct view line,
     return true;
 }
 
+/* Signal handlers get no context. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+/* A half-built file must not stay behind.  Reading from a terminal is interrupted. */
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    const struct sigaction action = {.sa_handler = on_signal};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        CHECK(sigaction(numbers[i], &action, NULL) == 0);
+    }
+}
+
 static void put_entries(struct update *update)
 {
     unsigned how =
         update->options->duplicates == DUPLICATES_REPLACE ? DB_PUT_REPLACE : 0;
     struct view line, key, value;
     int number;
-    while (source_next(&update->source, &line, &number)) {
+    while (interrupted == 0 && source_next(&update->source, &line, &number)) {
         if (parse_entry(update, number, line, &key, &value)) {
             put(update, how, key, value);
         }
+    }
+    if (interrupted != 0) {
+        STR_AUTO struct str path = {0};
+        str_add_cstr(&path, db_writer_path(update->writer));
+        db_writer_abort(&update->writer);
+        log_fatal("interrupted: %s is as it was", str_ptr(&path));
     }
     if (source_failed(&update->source)) {
         struct err err = {0};
@@ -251,6 +277,7 @@ static void build_table(const struct options *options, const struct conf *conf,
     open_source(&update, name->path);
     bool lowered = lower_rights(options, name->path);
     open_writer(&update, name);
+    catch_signals();
     put_entries(&update);
     if (options->aliases) {
         put_alias_marks(&update);

@@ -223,6 +223,32 @@ static void test_overwritten(void **state)
     bench_free(bench);
 }
 
+/* An administrator may keep the table elsewhere. */
+static void test_link(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    char *link = xasprintf("%s/t.db", bench->directory);
+    char *real = xasprintf("%s/elsewhere.db", bench->directory);
+    struct stat st;
+    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
+    commit(bench, writer);
+    assert_int_equal(rename(link, real), 0);
+    assert_int_equal(symlink("elsewhere.db", link), 0);
+    writer = open_writer(bench, DB_KIND_HASH, &more);
+    assert_false(put(bench, writer, DB_PUT_NEW, "a", "1"));
+    commit(bench, writer);
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(count_files(bench), 2);
+    struct map *map = bench_open_file(bench, "hash", "elsewhere", 0);
+    assert_string_equal(bench_ask(bench, map, "a"), "1");
+    map_close(&map);
+    free(link);
+    free(real);
+    bench_free(bench);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -365,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_incremental),
         cmocka_unit_test(test_replacement),
         cmocka_unit_test(test_overwritten),
+        cmocka_unit_test(test_link),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_writers_exclude_each_other),

@@ -27,6 +27,7 @@ enum {
 struct db_writer {
     DB *db;
     char *path;      /* FILE.db */
+    char *target;    /* the file itself, if PATH is a link to it */
     char *temporary; /* the new content */
     int old_fd;      /* FILE.db, locked; -1: there is none */
     struct stat old;
@@ -90,7 +91,10 @@ static bool copy_bytes(int from, int to, int64_t size)
  * go. */
 static int create_temporary(struct db_writer *writer)
 {
-    writer->temporary = xasprintf("%s.XXXXXX", writer->path);
+    /* A link that the administrator made stays: its target is what is replaced. */
+    char *real = writer->old_fd >= 0 ? realpath(writer->path, NULL) : NULL;
+    writer->target = real != NULL ? real : xstrdup(writer->path);
+    writer->temporary = xasprintf("%s.XXXXXX", writer->target);
     int fd = mkostemp(writer->temporary, O_CLOEXEC);
     if (fd < 0 && (errno == EACCES || errno == EPERM) && writer->old_fd >= 0) {
         writer->in_place = true;
@@ -260,7 +264,10 @@ static bool sync_directory(const char *path)
     FD_AUTO int fd =
         open(slash != NULL ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(directory);
-    return fd >= 0 && fsync(fd) == 0;
+    if (fd < 0) {
+        return errno == EACCES; /* it may be written, but not read */
+    }
+    return fsync(fd) == 0;
 }
 
 /* Overwrite the old file.  A crash in the middle leaves a table that cannot be read. */
@@ -278,10 +285,10 @@ static bool take_place(const struct db_writer *writer)
         return copy_over_old(writer);
     }
     FD_AUTO int fd = open(writer->temporary, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0 || rename(writer->temporary, writer->path) != 0) {
+    if (fd < 0 || fsync(fd) != 0 || rename(writer->temporary, writer->target) != 0) {
         return false;
     }
-    return sync_directory(writer->path);
+    return sync_directory(writer->target);
 }
 
 enum outcome db_writer_commit(struct db_writer **writer, struct err *err)
@@ -317,6 +324,7 @@ void db_writer_abort(struct db_writer **writer)
         free(self->temporary);
     }
     fd_close(&self->old_fd);
+    free(self->target);
     str_done(&self->key);
     str_done(&self->value);
     free(self->path);
