@@ -54,6 +54,7 @@ static void be_local(struct client *client)
 static void describe(struct client *client, const struct conf *conf,
                      struct arena *arena)
 {
+    CHECK(client->name != NULL && client->address_text != NULL && client->port != NULL);
     client->origin = arena_printf(arena, "%s[%s]", client->name, client->address_text);
     client->shown = client->origin;
     if (conf_bool(conf, P_smtpd_client_port_logging)) {

@@ -57,6 +57,7 @@ static bool refuse(struct session *session, const struct chunk *chunk, const cha
 
 static bool is_too_big(struct session *session, const struct chunk *chunk)
 {
+    CHECK(chunk->size >= 0 && session->message != NULL);
     int64_t limit = conf_long(session->conf, P_message_size_limit);
     int64_t before = session->bdat == BDAT_NONE ? 0 : session->message->received;
     return limit > 0 && chunk->size > limit - before;
@@ -101,6 +102,7 @@ static void finish_filter(struct message *message)
 
 static bool receive(struct session *session, const struct chunk *chunk)
 {
+    CHECK(session->message != NULL && session->bdat != BDAT_FAILED);
     struct message *message = session->message;
     if (session->bdat == BDAT_NONE) {
         session->bdat = BDAT_RECEIVING;

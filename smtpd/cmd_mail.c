@@ -66,6 +66,7 @@ static void begin(struct session *session, const struct mail *mail)
 /* With a transaction, so that restrictions see the sender; a refusal ends it. */
 static bool admit(struct session *session)
 {
+    CHECK(session->message != NULL && session->message->recipient_count == 0);
     if (!access_size(session) ||
         (!conf_bool(session->conf, P_smtpd_delay_reject) && !access_mail(session))) {
         reply(session, "%s", str_ptr(&session->verdict));

@@ -62,6 +62,7 @@ static struct view original_recipient(struct session *session, const struct rcpt
 
 static bool add(struct session *session, const struct rcpt *rcpt)
 {
+    CHECK(session->message != NULL && rcpt->address.len > 0);
     if (!message_open(session)) {
         reply(session, "451 4.3.0 Error: queue file write error");
         return false;
@@ -79,6 +80,7 @@ static bool add(struct session *session, const struct rcpt *rcpt)
 /* A few recipients too many are no fault of the client: it will try them again. */
 static bool refuse_excess(struct session *session)
 {
+    CHECK(session->message->overshoot >= 0);
     struct message *message = session->message;
     reply(session, "452 4.5.3 Error: too many recipients");
     return message->overshoot++ <

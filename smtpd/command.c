@@ -162,6 +162,7 @@ static void count_junk(struct session *session)
 static void run_command(struct session *session, const struct command *command,
                         struct view arguments)
 {
+    CHECK(command->id < COMMAND_UNKNOWN && command->run != NULL);
     struct command_count *count = &session->counts[command->id];
     session->where = command->name;
     count->all++;

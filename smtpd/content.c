@@ -18,6 +18,7 @@ enum { PIECE = 64 * 1024 };
 
 void content_begin(struct session *session, bool dots)
 {
+    CHECK(session->message != NULL && session->message->recipient_count > 0);
     struct message *message = session->message;
     struct server *server = session->server;
     struct err err = {0};
@@ -67,6 +68,7 @@ static size_t feed(struct message *message, struct view data, struct str *piece)
 
 bool content_receive_data(struct session *session)
 {
+    CHECK(session->message->headed && session->message->filter.dots);
     struct message *message = session->message;
     STR_AUTO struct str piece = {0};
     struct view data;
@@ -88,6 +90,7 @@ bool content_receive_data(struct session *session)
 
 bool content_receive_chunk(struct session *session, int64_t count, bool wanted)
 {
+    CHECK(count >= 0 && (!wanted || session->message->headed));
     struct message *message = session->message;
     STR_AUTO struct str piece = {0};
     struct view data;
@@ -122,6 +125,7 @@ static void reply_refused(struct session *session, const struct submit_result *r
 static void reply_failed(struct session *session, const struct submit_result *result,
                          const char *id)
 {
+    CHECK(result->status != SUBMIT_OK && *id != '\0');
     switch (result->status) {
     case SUBMIT_TOO_BIG:
         log_warning("%s: queue file size limit exceeded", id);
@@ -161,6 +165,7 @@ static void reply_queued(struct session *session, bool chunked, const char *id)
 
 bool content_finish(struct session *session, bool chunked)
 {
+    CHECK(session->message != NULL && session->message->submit != NULL);
     struct submit_result result;
     char id[QUEUE_ID_MAX];
     session->where = "END-OF-MESSAGE";

@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "base/check.h"
+
 void data_filter_init(struct data_filter *filter, bool dots, bool lenient)
 {
     *filter = (struct data_filter){
@@ -28,6 +30,7 @@ static void add_held(struct data_filter *filter, struct str *out)
 /* The line ends here; its CRs are in filter->held. */
 static void end_line(struct data_filter *filter, struct str *out)
 {
+    CHECK(!filter->at_start);
     bool lone_dot = filter->after_dot;
     bool strict = filter->after_cr && filter->held == 1;
     filter->after_cr = filter->held > 0;
@@ -58,6 +61,7 @@ static void add_text(struct data_filter *filter, struct view text, struct str *o
 
 size_t data_filter_feed(struct data_filter *filter, struct view in, struct str *out)
 {
+    CHECK(!filter->ended);
     size_t used = 0;
     while (used < in.len && !filter->ended) {
         if (filter->at_start) {
@@ -83,6 +87,7 @@ size_t data_filter_feed(struct data_filter *filter, struct view in, struct str *
 
 void data_filter_finish(struct data_filter *filter, struct str *out)
 {
+    CHECK(!filter->dots);
     add_held(filter, out);
     if (!filter->at_start) {
         str_add_byte(out, '\n');

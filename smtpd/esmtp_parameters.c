@@ -38,6 +38,7 @@ static bool is_named(const struct parameter *p, const char *name, bool with_valu
 
 static bool refuse(struct parameter *p, const char *reply)
 {
+    CHECK(reply[0] == '5');
     p->error = reply;
     return false;
 }
@@ -182,6 +183,7 @@ static bool take_mail(struct parameter *p, struct mail_parameters *out)
 bool mail_parameters_parse(struct view text, unsigned hidden, struct arena *arena,
                            struct mail_parameters *out, const char **error_out)
 {
+    CHECK(error_out != NULL && out != NULL);
     struct parameter p = {.hidden = hidden, .arena = arena};
     *out = (struct mail_parameters){.size = -1};
     while (next_parameter(&text, &p)) {
@@ -255,6 +257,7 @@ static bool take_orcpt(struct parameter *p, struct rcpt_parameters *out)
 bool rcpt_parameters_parse(struct view text, unsigned hidden, struct arena *arena,
                            struct rcpt_parameters *out, const char **error_out)
 {
+    CHECK(error_out != NULL && out != NULL);
     struct parameter p = {.hidden = hidden, .arena = arena};
     *out = (struct rcpt_parameters){0};
     while (next_parameter(&text, &p)) {

@@ -47,6 +47,7 @@ void message_free(struct message **message_ptr)
 /* Room for one more in an array that doubles. */
 static void *grow(void *array, size_t count, size_t size)
 {
+    CHECK(size > 0 && (count == 0) == (array == NULL));
     if ((count & (count - 1)) != 0) {
         return array;
     }
@@ -56,6 +57,7 @@ static void *grow(void *array, size_t count, size_t size)
 void message_add_recipient(struct message *message,
                            const struct queue_recipient *recipient)
 {
+    CHECK(recipient->address.len > 0 && !message->recipients_sent);
     struct arena *arena = &message->arena;
     message->recipients =
         grow(message->recipients, message->recipient_count, sizeof(*recipient));
@@ -68,6 +70,7 @@ void message_add_recipient(struct message *message,
 
 void message_add_copy(struct message *message, struct view address)
 {
+    CHECK(address.len > 0);
     message->copies =
         grow(message->copies, message->copy_count, sizeof(*message->copies));
     message->copies[message->copy_count++] = arena_view(&message->arena, address);
@@ -85,6 +88,7 @@ const char *message_only_recipient(const struct message *message)
 
 static void send_recipients(struct message *message)
 {
+    CHECK(message->submit != NULL);
     if (message->recipients_sent) {
         return;
     }
@@ -187,6 +191,7 @@ static void put_client(struct session *session)
 
 static void put_envelope(struct session *session)
 {
+    CHECK(session->message->sender != NULL);
     struct message *message = session->message;
     unsigned flags =
         (message->smtputf8 ? (unsigned)QUEUE_FILE_SMTPUTF8 : 0U) |
@@ -262,6 +267,7 @@ void message_begin_content(struct session *session)
 
 void message_content(struct message *message, struct view data)
 {
+    CHECK(message->headed && message->submit != NULL);
     if (!message->discard && data.len > 0 && submit_ok(message->submit)) {
         submit_content(message->submit, data);
     }
@@ -269,6 +275,7 @@ void message_content(struct message *message, struct view data)
 
 void message_commit(struct session *session, struct submit_result *result)
 {
+    CHECK(session->message != NULL && session->message->submit != NULL);
     struct message *message = session->message;
     *result = (struct submit_result){.status = SUBMIT_OK};
     if (message->discard) {

@@ -8,6 +8,7 @@
 
 bool path_find(struct view arguments, const char *keyword, struct view *text_out)
 {
+    CHECK(*keyword != '\0');
     struct view name = view_cstr(keyword);
     if (!view_starts_nocase(arguments, name) || arguments.len <= name.len ||
         arguments.ptr[name.len] != ':') {
@@ -57,6 +58,7 @@ static bool local_allowed(const struct session *session, struct view address)
 bool path_parse(struct session *session, const char *verb, struct view text,
                 struct view *address_out, struct view *rest_out)
 {
+    CHECK(text.len > 0);
     STR_AUTO struct str address = {0};
     str_init(&address, 2048);
     bool strict = conf_bool(session->conf, P_strict_rfc821_envelopes);

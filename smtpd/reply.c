@@ -88,6 +88,7 @@ static const char *footer_value(void *context, const char *name)
 /* Length of the codes in front of a reply: "550 5.1.1 " or "500 ". */
 static size_t code_length(const char *line)
 {
+    CHECK(strlen(line) > 4);
     size_t len = 4;
     if (ascii_digit(line[4]) && line[5] == '.') {
         len += strcspn(line + len, " ") + 1;
@@ -97,6 +98,7 @@ static size_t code_length(const char *line)
 
 static void put_lines(struct session *session, struct view lines, size_t codes)
 {
+    CHECK(codes >= 4 && codes <= lines.len);
     struct view front = view_first(lines, codes);
     bool first = true;
     for (;;) {

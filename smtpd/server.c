@@ -247,6 +247,7 @@ void server_close(struct server **server_ptr)
 
 bool server_outdated(const struct server *server)
 {
+    CHECK(server->conf != NULL);
     const struct maps *maps[] = {
         server->ehlo_keyword_maps,   server->canonical,       server->sender_canonical,
         server->recipient_canonical, server->virtual_alias,   server->local_recipients,

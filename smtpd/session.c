@@ -18,6 +18,7 @@ static const char *const COUNTER_NAMES[COMMAND_COUNT] = {
 
 void session_reset(struct session *session)
 {
+    CHECK(session->bdat != BDAT_RECEIVING || session->message != NULL);
     message_free(&session->message);
     session->bdat = BDAT_NONE;
     session->declared_size = 0;
@@ -88,6 +89,7 @@ bool session_check_pipelining(struct session *session)
 static void add_count(struct str *line, const char *name, struct command_count count,
                       bool always_both)
 {
+    CHECK(count.good >= 0 && count.good <= count.all);
     str_printf(line, " %s=%d", name, count.good);
     if (count.good != count.all || always_both) {
         str_printf(line, "/%d", count.all);
@@ -177,6 +179,7 @@ static void free_parts(struct session *session)
 
 void session_run(struct server *server, struct stream *stream)
 {
+    CHECK(server != NULL && stream != NULL);
     struct session session = {.server = server, .conf = server->conf, .stream = stream};
     str_init(&session.helo, 1024);
     str_init(&session.verdict, 2000);

@@ -143,6 +143,7 @@ bool own_addresses_interface(const struct own_addresses *own,
 bool own_addresses_any(const struct own_addresses *own,
                        const struct net_address *address)
 {
+    CHECK(own->interfaces <= own->count);
     return listed(own->list, own->count, address);
 }
 

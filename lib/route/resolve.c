@@ -105,6 +105,7 @@ static struct view join(struct resolving *r, struct view local, const char *doma
 /* Ours, but without a user or without a domain: fill in what the parameters say. */
 static void fill_local(struct resolving *r)
 {
+    CHECK(r->local);
     const struct route *route = r->route;
     struct view local = r->parts.local;
     if (local.len == 0) {
@@ -158,6 +159,7 @@ static void warn_both(struct view domain, const char *first, const char *second)
 /* "transport:nexthop" into REPLY; parts that are not given stay. */
 static void apply_spec(struct resolving *r, struct view spec)
 {
+    CHECK(r->reply->outcome == OK);
     size_t colon = view_index(spec, ':');
     struct view transport = view_first(spec, colon);
     struct view nexthop = view_from(spec, colon + 1);
@@ -261,48 +263,52 @@ static void route_local(struct resolving *r)
     }
 }
 
-/* True when the class is settled, be it by failure. */
+/* The list TITLE has the domain.  A list that failed settles the class, too. */
 static bool is_class(struct resolving *r, enum map_result result, const char *title)
 {
     if (result == MAP_ERROR) {
         fail(r, title);
     }
-    return result != MAP_MISSING;
+    return result == MAP_FOUND;
+}
+
+static void route_foreign(struct resolving *r)
+{
+    struct view domain = r->parts.domain;
+    if (is_class(r, route_is_virtual_alias_domain(r->route, domain, &r->err),
+                 "virtual_alias_domains")) {
+        route_virtual_alias(r);
+    } else if (r->reply->outcome == OK &&
+               is_class(r, route_is_virtual_mailbox_domain(r->route, domain, &r->err),
+                        "virtual_mailbox_domains")) {
+        r->reply->address_class = CLASS_VIRTUAL_MAILBOX;
+        use_parameter(r, P_virtual_transport);
+    } else if (r->reply->outcome == OK &&
+               is_class(r, route_is_relay_domain(r->route, domain, &r->err),
+                        "relay_domains")) {
+        r->reply->address_class = CLASS_RELAY;
+        use_parameter(r, P_relay_transport);
+        use_relayhost(r);
+    } else if (r->reply->outcome == OK) {
+        route_default(r);
+    }
 }
 
 static void route_by_class(struct resolving *r)
 {
-    struct view domain = r->parts.domain;
-    enum map_result result;
+    CHECK(r->parts.domain.len > 0);
     if (r->local) {
         route_local(r);
-        return;
+    } else {
+        route_foreign(r);
     }
-    result = route_is_virtual_alias_domain(r->route, domain, &r->err);
-    if (is_class(r, result, "virtual_alias_domains")) {
-        route_virtual_alias(r);
-        return;
-    }
-    result = route_is_virtual_mailbox_domain(r->route, domain, &r->err);
-    if (is_class(r, result, "virtual_mailbox_domains")) {
-        r->reply->address_class = CLASS_VIRTUAL_MAILBOX;
-        use_parameter(r, P_virtual_transport);
-        return;
-    }
-    result = route_is_relay_domain(r->route, domain, &r->err);
-    if (is_class(r, result, "relay_domains")) {
-        r->reply->address_class = CLASS_RELAY;
-        use_parameter(r, P_relay_transport);
-        use_relayhost(r);
-        return;
-    }
-    route_default(r);
 }
 
 /* --- tables ----------------------------------------------------------------- */
 
 static void override_transport(struct resolving *r)
 {
+    CHECK(r->reply->transport.len > 0);
     STR_AUTO struct str value = {0};
     if (r->reply->address_class == CLASS_VIRTUAL_ALIAS) {
         return; /* such an address exists only as an alias, it is never delivered */
@@ -363,6 +369,7 @@ static void finish(struct resolving *r)
 void route_resolve(struct route *route, struct view sender, struct view recipient,
                    struct arena *arena, struct resolve_reply *reply_out)
 {
+    CHECK(route != NULL && arena != NULL && reply_out != NULL);
     struct resolving r = {
         .route = route, .arena = arena, .sender = sender, .reply = reply_out};
     *reply_out = (struct resolve_reply){.address_class = CLASS_DEFAULT, .outcome = OK};

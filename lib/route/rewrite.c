@@ -84,6 +84,7 @@ static struct address_parts split_by_operators(const struct route *route,
 void route_complete(const struct route *route, bool remote, bool dequoted,
                     struct view address, struct str *out)
 {
+    CHECK(out->ptr == NULL || out->ptr != address.ptr);
     const char *origin = remote ? route->remote_domain : route->myorigin;
     const char *parent = remote ? route->remote_domain : route->mydomain;
     if (!route->append_myorigin && !remote) {

@@ -24,6 +24,7 @@ static struct maps *open_maps(const struct conf *conf, const char *title,
 
 bool route_parents_match(const struct conf *conf, const char *parameter)
 {
+    CHECK(*parameter != '\0');
     struct view rest = view_cstr(conf_str(conf, P_parent_domain_matches_subdomains));
     struct view item;
     while (conf_list_next(&rest, &item)) {

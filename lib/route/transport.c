@@ -10,6 +10,7 @@
 enum map_result route_find_transport(struct route *route, struct view recipient,
                                      struct str *value_out, struct err *err)
 {
+    CHECK(value_out != NULL);
     if (maps_empty(route->transport_maps)) {
         return MAP_MISSING;
     }

@@ -22,6 +22,7 @@ struct action {
 /* "5.1.1 text" -> the two; without text it is "Access denied". */
 static enum access_result refuse(struct action *a, int code)
 {
+    CHECK(code >= 400 && code <= 599);
     struct arena *scratch = &a->check->session->scratch;
     struct view dsn;
     struct view text;
@@ -281,6 +282,7 @@ static enum access_result run_restrictions(struct action *a)
 enum access_result action_apply(struct check *check, const char *table, struct view key,
                                 struct view text, enum subject subject)
 {
+    CHECK(subject < SUBJECT_COUNT && table != NULL);
     struct action action = {.check = check,
                             .table = table,
                             .key = key,

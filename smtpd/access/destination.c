@@ -8,6 +8,7 @@
 
 bool check_resolve(struct check *check)
 {
+    CHECK(check->recipient.ptr != NULL);
     if (!check->is_resolved) {
         route_resolve(check->server->route, check->sender, check->recipient,
                       &check->session->scratch, &check->resolved);
@@ -18,6 +19,7 @@ bool check_resolve(struct check *check)
 
 static bool is_ours(struct check *check)
 {
+    CHECK(check->is_resolved);
     const struct resolve_reply *resolved = &check->resolved;
     if ((resolved->flags & RESOLVE_ROUTED) != 0 &&
         !conf_bool(check->session->conf, P_allow_untrusted_routing)) {

@@ -103,6 +103,7 @@ static void add_reversed(struct str *out, const struct net_address *address)
 static struct dns_list list_of(struct check *check, const struct restriction *item,
                                enum subject subject, const char *what)
 {
+    CHECK(item->argument.len > 0 && what != NULL);
     size_t equals = view_index(item->argument, '=');
     return (struct dns_list){.check = check,
                              .argument = item->argument,
@@ -126,6 +127,7 @@ enum { MEMO_MAX = 30 }; /* a session may have any number of senders */
 /* What the DNS says about QUERY, from the session's memory if it was asked before. */
 static struct dns_memo *ask(struct dns_list *list, struct view query)
 {
+    CHECK(query.len > 0);
     struct session *session = list->check->session;
     struct err err = {0};
     size_t count = 0;

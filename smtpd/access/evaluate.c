@@ -47,6 +47,7 @@ const char *check_name_of(const struct check *check, enum subject subject)
 
 static enum access_result run_class(struct check *check, const struct restriction *item)
 {
+    CHECK(item->verb == NULL);
     const struct restriction_list *class = htab_get(check->rules->classes, item->word);
     if (class == NULL) {
         log_warning("unknown smtpd restriction: \"%.*s\"", VIEW_ARG(item->word));
@@ -100,6 +101,7 @@ enum access_result check_nested(struct check *check,
 enum access_result check_list(struct check *check, const struct restriction_list *list,
                               enum subject subject)
 {
+    CHECK(check->depth == 0 && subject < SUBJECT_COUNT);
     check->subject = subject;
     check->warn_only = false;
     check->defer_if_reject.active = false;

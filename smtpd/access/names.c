@@ -152,6 +152,7 @@ static enum known of_status(enum dns_status status)
 /* Has NAME an MX record, or an address? */
 static enum known look_up(struct check *check, struct view name)
 {
+    CHECK(name.len > 0);
     struct dns_answer answer;
     struct arena *scratch = &check->session->scratch;
     enum known mx = of_status(dns_query(scratch, name, DNS_MX, &answer, NULL));

@@ -40,6 +40,7 @@ static struct view shown_recipient(const struct check *check)
 
 void check_log(const struct check *check, const char *action, const char *text)
 {
+    CHECK(check->session->where != NULL);
     const struct session *session = check->session;
     struct view recipient = shown_recipient(check);
     STR_AUTO struct str line = {0};
@@ -61,6 +62,7 @@ void check_log(const struct check *check, const char *action, const char *text)
 enum access_result check_permit(struct check *check, const char *action,
                                 enum subject subject, const char *source)
 {
+    CHECK(subject < SUBJECT_COUNT);
     struct err err = {0};
     if (check->quiet || match_list_find(check->server->permit_log, view_cstr(action),
                                         VIEW(""), &err) != MAP_FOUND) {
@@ -95,6 +97,7 @@ static char mapped_detail(enum subject subject, char detail)
 /* Status DSN for a refusal of SUBJECT with CODE, whose class it must have. */
 static void fit_dsn(enum subject subject, int code, const char *dsn, char out[12])
 {
+    CHECK(code >= 400 && code <= 599 && strlen(dsn) < 12);
     (void)snprintf(out, 12, "%s", dsn);
     out[0] = (char)('0' + code / 100);
     if (strncmp(out + 1, ".1.", 3) != 0 || out[5] != '\0') {
@@ -121,6 +124,7 @@ static void fit_dsn(enum subject subject, int code, const char *dsn, char out[12
 static enum access_result refuse_text(struct check *check, int code, const char *dsn,
                                       const char *text)
 {
+    CHECK(code >= 400 && code <= 599 && strlen(dsn) >= 5);
     struct str *verdict = &check->session->verdict;
     const struct deferral *instead = &check->defer_if_reject;
     str_clear(verdict);
@@ -228,6 +232,7 @@ void deferral_done(struct deferral *deferral)
 
 void deferral_copy(struct deferral *to, const struct deferral *from)
 {
+    CHECK(to != from);
     to->active = from->active;
     to->code = from->code;
     memcpy(to->dsn, from->dsn, sizeof(to->dsn));

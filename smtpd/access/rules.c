@@ -29,7 +29,7 @@ static struct maps *open_table(struct access_rules *rules, const char *title,
     char *list = arena_cstr(&rules->arena, name);
     struct maps *maps = maps_open(rules->conf, title, list, MAP_FOLD);
     rules->tables =
-        xreallocarray(rules->tables, rules->table_count + 1, sizeof(rules->tables[0]));
+        xreallocarray(rules->tables, rules->table_count + 1, sizeof(struct maps *));
     rules->tables[rules->table_count++] = maps;
     return maps;
 }
@@ -54,6 +54,7 @@ static struct view next_argument(struct parsing *parsing)
 static void set_table(struct parsing *parsing, struct restriction *item,
                       struct view name)
 {
+    CHECK(item->verb != NULL && item->verb->argument == ARGUMENT_TABLE);
     if (view_index(name, ':') >= name.len) {
         item->problem = arena_printf(
             parsing->arena,
@@ -200,6 +201,7 @@ static void parse_classes(struct access_rules *rules)
 
 static void insist_on_guard(const struct access_rules *rules)
 {
+    CHECK(rules->classes != NULL);
     if (!restriction_list_guards(rules, &rules->relay) &&
         !restriction_list_guards(rules, &rules->recipient)) {
         log_fatal(

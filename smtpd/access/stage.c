@@ -98,6 +98,7 @@ bool access_helo(struct session *session)
 
 bool access_mail(struct session *session)
 {
+    CHECK(session->message != NULL);
     return run_early(session, check_sender, &session->at_mail);
 }
 
@@ -170,6 +171,7 @@ static bool refuse_syntax(struct check *check)
 
 bool access_rcpt(struct session *session, struct view address)
 {
+    CHECK(address.len > 0);
     struct check check;
     if (session->server->standalone) {
         return true;
@@ -192,6 +194,7 @@ bool access_rcpt(struct session *session, struct view address)
 
 bool access_data(struct session *session)
 {
+    CHECK(session->message != NULL && session->message->recipient_count > 0);
     struct check check;
     if (session->server->standalone || session->message->discard) {
         return true;

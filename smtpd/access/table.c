@@ -27,6 +27,7 @@ static unsigned parent_flags(const struct check *check)
 /* NAME, then its parent domains. */
 static enum map_result ask_domain(struct question *q, struct view name)
 {
+    CHECK(q->item->table != NULL);
     enum map_result result = maps_find(q->item->table, name, &q->value, NULL, &q->err);
     if (result != MAP_MISSING || name.len == 0) {
         return result;
@@ -40,6 +41,7 @@ static enum map_result ask_domain(struct question *q, struct view name)
 /* ADDRESS, then the networks that its first numbers stand for. */
 static enum map_result ask_address(struct question *q, struct view address)
 {
+    CHECK(q->item->table != NULL && address.len > 0);
     char separator = view_index(address, ':') < address.len ? ':' : '.';
     enum map_result result =
         maps_find(q->item->table, address, &q->value, NULL, &q->err);
@@ -59,6 +61,7 @@ static enum map_result ask_address(struct question *q, struct view address)
 
 static enum map_result ask_mail_address(struct question *q, struct view address)
 {
+    CHECK(q->item->table != NULL);
     const struct conf *conf = q->check->session->conf;
     if (address.len == 0) {
         return maps_find(q->item->table,

@@ -106,6 +106,7 @@ static struct user_table table_of(struct candidate *c)
 static enum access_result refuse_unknown(struct candidate *c,
                                          const struct user_table *table)
 {
+    CHECK(table->name != NULL);
     const struct conf *conf = c->check->session->conf;
     bool named = conf_bool(conf, P_show_user_unknown_table_name);
     return check_refuse_subject(c->check, c->subject, conf_int(conf, table->code),
@@ -130,6 +131,7 @@ static bool is_system_name(const struct candidate *c)
 
 static enum access_result check_candidate(struct candidate *c)
 {
+    CHECK(c->resolved->outcome != TEMPFAIL);
     const struct conf *conf = c->check->session->conf;
     if (is_system_name(c)) {
         return ACCESS_DUNNO;
