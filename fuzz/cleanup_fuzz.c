@@ -32,10 +32,10 @@ static const char MAIN_CF[] =
 
 static void remove_spool(void)
 {
-    (void)chdir(spool); /* what is left behind is empty */
+    CHECK(chdir(spool) == 0); /* what is left behind is empty */
     (void)rmdir("incoming");
     (void)rmdir("hold");
-    (void)chdir("/");
+    CHECK(chdir("/") == 0);
     (void)rmdir(spool);
 }
 
