@@ -99,7 +99,7 @@ def test_kill_proxymap(instances, users):
     """The default local_recipient_maps ask proxymap for every recipient."""
     user = users.add("pstann")
     mail = instances()
-    mail.write_main("recipient_delimiter = +\nmydestination = example.com\n"
+    mail.write_main("recipient_delimiter = +\nmydestination = $myhostname, example.com\n"
                     f"alias_maps = regexp:{{{{/^u[0-9]/ {user.pw_name}}}}}\n")
     mail.maildir = users.home / user.pw_name / "Maildir"
     for old in mail.maildir.glob("new/*"):
