@@ -26,9 +26,9 @@ static int outside = -1;
 
 static void remove_spool(void)
 {
-    (void)chdir(spool); /* what is left behind is empty */
+    CHECK(chdir(spool) == 0); /* what is left behind is empty */
     (void)rmdir("maildrop");
-    (void)chdir("/");
+    CHECK(chdir("/") == 0);
     (void)rmdir(spool);
 }
 
