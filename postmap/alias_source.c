@@ -124,9 +124,7 @@ static bool needs_quotes(const struct str *word)
 {
     for (size_t i = 0; i < word->len; i++) {
         char c = word->ptr[i];
-        /* '%', '!' and '|' within a word come from an escape and mean nothing. */
-        if (ascii_space(c) || c == '\\' ||
-            (is_special(c) && strchr("%!|", c) == NULL)) {
+        if (ascii_space(c) || c == '\\' || is_special(c)) {
             return true;
         }
     }

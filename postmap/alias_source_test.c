@@ -14,6 +14,11 @@ static void test_values(void **state)
     static const struct {
         const char *source, *stored;
     } cases[] = {
+        {"a \\%c", "a \"%c\""},
+        {"a\\!c", "\"a!c\""},
+        {"\\|c", "\"|c\""},
+        {"a \\. b", "a \".\" b"},
+        {"x \\", "x "},
         {"x, :y", "x, :y"},
         {"x,:y", "x, :y"},
         {"x :y", "x:y"},
