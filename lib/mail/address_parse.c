@@ -120,6 +120,16 @@ static bool valid_internal(struct view internal)
     return !parts.has_domain || address_valid_domain(parts.domain);
 }
 
+/* "a@b@" is an address with nothing added to it. */
+static void drop_empty_domain(struct str *internal)
+{
+    struct address_parts parts = address_split(str_view(internal));
+    if (parts.has_domain && parts.domain.len == 0 &&
+        view_index(parts.local, '@') < parts.local.len) {
+        str_truncate(internal, parts.local.len);
+    }
+}
+
 bool address_parse_path(struct view text, bool strict, struct str *internal_out,
                         struct view *rest_out)
 {
@@ -147,6 +157,7 @@ bool address_parse_path(struct view text, bool strict, struct str *internal_out,
     } else if (!single_address(path, internal_out)) {
         return false;
     }
+    drop_empty_domain(internal_out);
     struct view internal = str_view(internal_out);
     return str_ok(internal_out) &&
            !(strict && internal.len > 0 && internal.ptr[0] == '@') &&

@@ -25,6 +25,8 @@ static const struct path_case PATHS[] = {
     {"<[a@b]>", NULL},
     {"<a@>", NULL},
     {"<@>", NULL},
+    {"<a@b@>", "a@b"},
+    {"<a@-b@>", NULL},
     {"@", NULL},
     {"<a b@c>", NULL},
     {"<a b>", NULL},
