@@ -106,7 +106,7 @@ static enum outcome split_command(struct arena *arena, struct view rest,
                                   const char *where, struct master_line *line,
                                   struct err *err)
 {
-    struct view word;
+    struct view word = VIEW("");
     for (rest = view_trim(rest); rest.len > 0; rest = view_trim(rest)) {
         if (rest.ptr[0] != '{') {
             (void)view_next_word(&rest, " \t\r\n\v\f", &word);
