@@ -11,7 +11,6 @@
 #include "net/dns.h"
 #include "service/service.h"
 #include "smtp/smtp.h"
-#include "sys/file.h"
 
 static unsigned families_of(const struct conf *conf)
 {
@@ -25,13 +24,42 @@ static unsigned families_of(const struct conf *conf)
             families |= DNS_IPV4;
         } else if (view_equal_cstr(word, "ipv6")) {
             families |= DNS_IPV6;
+        } else {
+            log_fatal("bad value for inet_protocols: %.*s", VIEW_ARG(word));
         }
+    }
+    if (families == 0) {
+        log_fatal("inet_protocols is empty");
     }
     return families;
 }
 
+/* Settings that ask for what is not there: mail must not go out otherwise than its
+ * administrator believes. */
 static void refuse_unbuilt(const struct conf *conf)
 {
+    static const struct {
+        enum param param;
+        const char *name;
+    } must_be_empty[] = {
+        {P_smtp_header_checks, "smtp_header_checks"},
+        {P_smtp_body_checks, "smtp_body_checks"},
+        {P_smtp_mime_header_checks, "smtp_mime_header_checks"},
+        {P_smtp_nested_header_checks, "smtp_nested_header_checks"},
+        {P_smtp_generic_maps, "smtp_generic_maps"},
+        {P_smtp_reply_filter, "smtp_reply_filter"},
+        {P_smtp_fallback_relay, "smtp_fallback_relay"},
+        {P_smtp_bind_address, "smtp_bind_address"},
+        {P_smtp_bind_address6, "smtp_bind_address6"},
+        {P_best_mx_transport, "best_mx_transport"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(must_be_empty); i++) {
+        const char *value = conf_str(conf, must_be_empty[i].param);
+        if (value[0] != '\0') {
+            log_fatal("%s = %s: not built into this client yet", must_be_empty[i].name,
+                      value);
+        }
+    }
     const char *level = conf_str(conf, P_smtp_tls_security_level);
     if (strcmp(level, "may") == 0) {
         log_warning(
@@ -45,11 +73,9 @@ static void refuse_unbuilt(const struct conf *conf)
         log_fatal(
             "smtp_sasl_auth_enable = yes: SASL is not built into this client yet");
     }
-    if (conf_str(conf, P_smtp_header_checks)[0] != '\0' ||
-        conf_str(conf, P_smtp_body_checks)[0] != '\0' ||
-        conf_str(conf, P_smtp_generic_maps)[0] != '\0') {
-        log_fatal("smtp_header_checks, smtp_body_checks and smtp_generic_maps are not "
-                  "built into this client yet");
+    if (strcmp(conf_str(conf, P_smtp_address_verify_target), "rcpt") != 0) {
+        log_fatal(
+            "smtp_address_verify_target: only \"rcpt\" is built into this client");
     }
 }
 
@@ -60,102 +86,18 @@ static void smtp_ready(struct service_context *context)
     refuse_unbuilt(context->conf);
     smtp->conf = context->conf;
     smtp->dirs = queue_dirs_new(context->conf);
+    smtp->own = own_addresses_new(context->conf);
     smtp->families = families_of(context->conf);
-}
-
-/* Whoever has no answer when all servers have been tried is deferred with the site's
- * trouble. */
-static void finish_rest(struct delivery *delivery, const struct targets *targets)
-{
-    const bool known = delivery->reply->site_reason.len > 0;
-    bool permanent = targets->count == 0 && targets->outcome == PERMFAIL;
-    STR_AUTO struct str dsn = {0};
-    STR_AUTO struct str reason = {0};
-    if (targets->count == 0) {
-        str_set_cstr(&dsn, targets->err.dsn);
-        str_set_cstr(&reason, targets->err.text);
-    } else {
-        str_set(&dsn, known ? delivery->reply->site_dsn : VIEW("4.3.0"));
-        str_set(&reason, known ? delivery->reply->site_reason
-                               : VIEW("no server could take the message"));
-    }
-    for (size_t i = 0; i < delivery->request->recipient_count; i++) {
-        if (!delivery->finished[i]) {
-            outcome_final(delivery, i, "none",
-                          permanent ? DELIVER_BOUNCED : DELIVER_DEFERRED, str_ptr(&dsn),
-                          arena_view(delivery->arena, str_view(&reason)));
-        }
-    }
-}
-
-static void try_targets(struct delivery *delivery, const struct targets *targets)
-{
-    int limit = conf_int(delivery->smtp->conf, P_smtp_mx_address_limit);
-    int sessions_left = conf_int(delivery->smtp->conf, P_smtp_mx_session_limit);
-    size_t count = targets->count;
-    if (limit > 0 && count > (size_t)limit) {
-        count = (size_t)limit;
-    }
-    for (size_t i = 0; i < count && delivery->unfinished > 0; i++) {
-        struct session session;
-        delivery->last_target = i + 1 == count || sessions_left == 1;
-        if (!session_open(&session, delivery, &targets->list[i])) {
-            continue;
-        }
-        /* A server that talks to us: the destination is up, whatever came before. */
-        delivery->reply->site = DELIVER_SITE_OK;
-        transaction_run(&session);
-        session_close(&session, !session.broken);
-        if (sessions_left > 0 && --sessions_left == 0) {
-            break;
-        }
-    }
-}
-
-static void deliver(struct smtp *smtp, const struct deliver_request *request,
-                    struct arena *arena, struct deliver_reply *reply)
-{
-    struct err err;
-    struct targets targets = {0};
-    const size_t count = request->recipient_count;
-    struct delivery delivery = {
-        .smtp = smtp,
-        .request = request,
-        .arena = arena,
-        .unfinished = count,
-        .times = {.arrival = request->arrival_time,
-                  .active = request->active_time,
-                  .handed = clock_wall()},
-        .reply = reply,
-    };
-    *reply = (struct deliver_reply){.count = count};
-    reply->outcomes = delivery.outcomes =
-        arena_alloc(arena, count * sizeof(*delivery.outcomes));
-    delivery.finished = arena_alloc(arena, count * sizeof(*delivery.finished));
-    FD_AUTO int fd = deliver_open_message(smtp->dirs, request, &err);
-    if (fd < 0) {
-        targets.outcome = TEMPFAIL;
-        targets.err = err;
-    } else {
-        delivery.fd = fd;
-        targets_find(smtp, request->nexthop, arena, &targets);
-        if (targets.count == 0 && targets.outcome == TEMPFAIL) {
-            outcome_site(&delivery, targets.err.dsn, "%s", targets.err.text);
-        }
-        try_targets(&delivery, &targets);
-    }
-    finish_rest(&delivery, &targets);
 }
 
 static void smtp_session(struct service_context *context, struct stream *client)
 {
     struct arena arena = {0};
     struct deliver_request request;
-    stream_set_timeout(client, CLOCK_NEVER);
+    struct deliver_reply reply;
     while (service_await(context, client) &&
            deliver_receive_request(client, &arena, &request)) {
-        struct deliver_reply reply;
-        deliver(context->state, &request, &arena, &reply);
+        delivery_run(context->state, &request, &arena, &reply);
         if (!deliver_send_reply(client, &reply)) {
             break;
         }
@@ -164,11 +106,21 @@ static void smtp_session(struct service_context *context, struct stream *client)
     arena_clear(&arena);
 }
 
+static void smtp_close(struct service_context *context)
+{
+    struct smtp *smtp = context->state;
+    own_addresses_free(&smtp->own);
+    queue_dirs_free(&smtp->dirs);
+    free(smtp);
+    context->state = NULL;
+}
+
 static const struct service smtp_service = {
     .name = "smtp",
     .kind = SERVICE_CONCURRENT,
     .ready = smtp_ready,
     .session = smtp_session,
+    .close = smtp_close,
 };
 
 int main(int argc, char **argv)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From connect to EHLO.  A server that does not get this far is no failure of the
- * message: the next one is tried.
+ * From connect to EHLO, and the end.  A server that does not get this far is no
+ * failure of the message: the next one is tried.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "net/connect.h"
 #include "smtp/smtp.h"
+#include "sys/clock.h"
 
 static void name_peer(struct session *session)
 {
@@ -29,14 +31,25 @@ static bool connect_target(struct session *session)
     int fd = connect_tcp(&session->target->address, NULL,
                          timeout > 0 ? clock_now() + timeout : CLOCK_NEVER, &err);
     if (fd < 0) {
-        log_info("connect to %s: %s", session->relay, err.text);
-        outcome_site(session->delivery, "4.4.1", "connect to %s: %s", session->relay,
-                     err.text);
+        outcome_unreachable(session, err.text);
         return false;
     }
     session->stream = stream_new(fd);
     return true;
 }
+
+void session_set_timeout(struct session *session, enum param timeout)
+{
+    session->timeout = conf_time(session->delivery->smtp->conf, timeout);
+    stream_set_timeout(session->stream, session->timeout);
+}
+
+bool session_exchange(struct session *session, struct smtp_reply *reply)
+{
+    return stream_flush(session->stream) && reply_read(session, false, reply);
+}
+
+/* --- EHLO ------------------------------------------------------------------------ */
 
 /* One keyword line of the EHLO reply. */
 static void note_feature(struct session *session, struct view line)
@@ -65,67 +78,91 @@ static void note_feature(struct session *session, struct view line)
     }
 }
 
-/* The reply's lines are joined by spaces: "250-host 250-SIZE 100 250 DSN". */
-static void note_features(struct session *session, struct view text)
+/* The first line is the server's name; each of the others is "250-KEYWORD ...". */
+static void note_features(struct session *session, struct view lines)
 {
-    size_t start = 0;
-    for (size_t i = 1; i + 4 <= text.len; i++) {
-        bool boundary =
-            text.ptr[i - 1] == ' ' && (memcmp(text.ptr + i, "250-", 4) == 0 ||
-                                       memcmp(text.ptr + i, "250 ", 4) == 0);
-        if (boundary) {
-            note_feature(session, view_of(text.ptr + start + 4, i - 1 - start - 4));
-            start = i;
-        }
-    }
-    if (start > 0 && text.len > start + 4) {
-        note_feature(session, view_from(text, start + 4));
+    struct view line;
+    (void)view_next_word(&lines, "\n", &line);
+    while (view_next_word(&lines, "\n", &line)) {
+        note_feature(session, view_from(line, strlen("250-")));
     }
 }
 
-static bool say_helo(struct session *session, const char *verb,
-                     struct smtp_reply *reply)
+static bool say_hello(struct session *session, const char *verb,
+                      struct smtp_reply *reply)
 {
     const struct conf *conf = session->delivery->smtp->conf;
-    stream_set_timeout(session->stream, conf_time(conf, P_smtp_helo_timeout));
     stream_printf(session->stream, "%s %s\r\n", verb, conf_str(conf, P_smtp_helo_name));
-    if (!stream_flush(session->stream) ||
-        !reply_read(session, session->delivery->arena, reply)) {
-        outcome_lost(session, "performing the HELO handshake");
-        return false;
+    if (session_exchange(session, reply)) {
+        return true;
     }
-    return true;
+    outcome_lost(session, view_equal_cstr(VIEW("EHLO"), verb)
+                              ? "performing the EHLO handshake"
+                              : "performing the HELO handshake");
+    return false;
+}
+
+/* Does the greeting say that the server knows more than RFC 821? */
+static bool says_esmtp(struct view greeting)
+{
+    struct view word;
+    while (view_next_word(&greeting, " ", &word)) {
+        if (view_equal_nocase_cstr(word, "ESMTP")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool wants_ehlo(const struct conf *conf, struct view greeting)
+{
+    return !conf_bool(conf, P_smtp_never_send_ehlo) &&
+           (conf_bool(conf, P_smtp_always_send_ehlo) || says_esmtp(greeting));
+}
+
+/* EHLO, and HELO if that is refused.  False: the connection broke. */
+static bool introduce(struct session *session, struct smtp_reply *reply)
+{
+    const struct conf *conf = session->delivery->smtp->conf;
+    if (wants_ehlo(conf, reply->text)) {
+        if (!say_hello(session, "EHLO", reply)) {
+            return false;
+        }
+        if (reply->code / 100 == 2) {
+            note_features(session, reply->lines);
+            return true;
+        }
+        if (reply->code == 421) {
+            return true; /* it is closing the connection: no use to ask again */
+        }
+    }
+    return say_hello(session, "HELO", reply);
+}
+
+/* A 5xx greeting says something about this server, not about the mail. */
+static void soften_greeting(const struct conf *conf, struct smtp_reply *reply)
+{
+    if (reply->code / 100 == 5 && conf_bool(conf, P_smtp_skip_5xx_greeting)) {
+        reply->code -= 100;
+        reply->dsn[0] = '4';
+    }
 }
 
 static bool greet(struct session *session)
 {
-    struct delivery *delivery = session->delivery;
-    const struct conf *conf = delivery->smtp->conf;
+    const struct conf *conf = session->delivery->smtp->conf;
     struct smtp_reply reply;
-    stream_set_timeout(session->stream, conf_time(conf, P_smtp_helo_timeout));
-    if (!reply_read(session, delivery->arena, &reply)) {
+    session_set_timeout(session, P_smtp_helo_timeout);
+    if (!reply_read(session, true, &reply)) {
         outcome_lost(session, "receiving the initial server greeting");
         return false;
     }
-    if (reply.code / 100 == 2) {
-        bool try_ehlo = conf_bool(conf, P_smtp_always_send_ehlo);
-        if (try_ehlo && !say_helo(session, "EHLO", &reply)) {
-            return false;
-        }
-        if (try_ehlo && reply.code / 100 == 2) {
-            note_features(session, reply.text);
-            return true;
-        }
-        if (!say_helo(session, "HELO", &reply)) {
-            return false;
-        }
+    soften_greeting(conf, &reply);
+    if (reply.code / 100 == 2 && !introduce(session, &reply)) {
+        return false;
     }
     if (reply.code / 100 != 2) {
-        outcome_site(delivery, reply.dsn[0] == '4' ? reply.dsn : "4.0.0",
-                     "host %s refused to talk to me: %.*s", session->peer,
-                     VIEW_ARG(reply.text));
-        log_info("host %s refused to talk to me: %.*s", session->peer,
-                 VIEW_ARG(reply.text));
+        outcome_unwelcome(session, &reply);
         return false;
     }
     return true;
@@ -139,23 +176,35 @@ bool session_open(struct session *session, struct delivery *delivery,
     if (!connect_target(session)) {
         return false;
     }
-    if (!greet(session)) {
-        session_close(session, !session->broken);
-        return false;
+    bool welcome = greet(session);
+    if (welcome) {
+        delivery->times.connected = clock_wall();
     }
-    delivery->times.connected = clock_wall();
-    return true;
+    return welcome;
 }
 
-void session_close(struct session *session, bool quit)
+/* --- the end --------------------------------------------------------------------- */
+
+void session_reset(struct session *session)
 {
-    if (quit && stream_ok(session->stream)) {
-        /* smtp_skip_quit_response: the mail is safe, nobody needs the answer. */
+    struct smtp_reply reply;
+    if (session->broken || !stream_ok(session->stream)) {
+        return;
+    }
+    session_set_timeout(session, P_smtp_rset_timeout);
+    stream_write_cstr(session->stream, "RSET\r\n");
+    (void)session_exchange(session, &reply);
+}
+
+void session_close(struct session *session)
+{
+    if (!session->broken && stream_ok(session->stream)) {
+        session_set_timeout(session, P_smtp_quit_timeout);
         stream_write_cstr(session->stream, "QUIT\r\n");
         if (stream_flush(session->stream) &&
             !conf_bool(session->delivery->smtp->conf, P_smtp_skip_quit_response)) {
             struct smtp_reply reply;
-            (void)reply_read(session, session->delivery->arena, &reply);
+            (void)reply_read(session, false, &reply);
         }
     }
     stream_free(&session->stream);

@@ -13,14 +13,15 @@
 #include "mail/delivery_status.h"
 #include "net/address.h"
 #include "net/stream.h"
+#include "route/own_address.h"
 #include "rpc/deliver.h"
 #include "rpc/deliver_agent.h"
-#include "sys/clock.h"
 
 struct smtp {
     const struct conf *conf;
     struct queue_dirs *dirs;
-    unsigned families; /* enum dns_lookup_flags */
+    struct own_addresses *own; /* where this system receives mail itself */
+    unsigned families;         /* enum dns_lookup_flags */
 };
 
 /* One server to try. */
@@ -28,6 +29,7 @@ struct target {
     char *host; /* name or literal, for the log */
     struct net_address address;
     unsigned preference;
+    size_t hop; /* which of several next hops: each has its own limits */
 };
 struct targets {
     struct target *list;
@@ -42,6 +44,10 @@ struct targets {
 void targets_find(const struct smtp *smtp, struct view nexthop, struct arena *arena,
                   struct targets *out);
 
+/* order.c: put the targets FROM .. of one next hop, which are sorted by preference, in
+ * the order in which they are tried, and drop those above smtp_mx_address_limit. */
+void targets_order(const struct conf *conf, struct targets *targets, size_t from);
+
 /* One delivery request in progress. */
 struct delivery {
     const struct smtp *smtp;
@@ -52,14 +58,20 @@ struct delivery {
     struct deliver_outcome *outcomes;
     bool *finished; /* per recipient: has its outcome */
     size_t unfinished;
-    bool last_target; /* temporary failures are final now */
+    bool last_address; /* nobody to connect to after this one */
+    bool last_target;  /* no session after this one: temporary failures are final */
     struct deliver_reply *reply;
 };
 
+/* delivery.c: one request from beginning to end.  Fills REPLY.  Waits. */
+void delivery_run(const struct smtp *smtp, const struct deliver_request *request,
+                  struct arena *arena, struct deliver_reply *reply);
+
 /* A reply of the server. */
 struct smtp_reply {
-    int code;         /* 0: none (the connection broke) */
-    struct view text; /* all lines joined by spaces, with codes */
+    int code;          /* 0: none, or not a reply as RFC 5321 has them */
+    struct view text;  /* all lines joined by spaces, with codes */
+    struct view lines; /* the same, joined by line ends */
     char dsn[12];
 };
 
@@ -71,46 +83,67 @@ enum smtp_feature {
     SMTP_UTF8 = 16
 };
 
+enum { SMTP_NAME_MAX = 400 };
+
 struct session {
     struct delivery *delivery;
     const struct target *target;
     struct stream *stream;
+    int64_t timeout; /* of the present step */
     unsigned features;
-    int64_t size_limit; /* of SIZE; 0: none */
-    bool broken;        /* the connection is of no use any more */
-    char relay[272];    /* "host[addr]:port" */
-    char peer[256];     /* "host[addr]" */
+    int64_t size_limit;            /* of SIZE; 0: none */
+    bool broken;                   /* the connection is of no use any more */
+    bool confused;                 /* the server sent what was no reply */
+    char relay[SMTP_NAME_MAX + 8]; /* "host[addr]:port" */
+    char peer[SMTP_NAME_MAX];      /* "host[addr]" */
 };
 
-/* session.c: connect, greeting, EHLO.  False: not this server; recorded in
- * delivery->reply as the site's trouble.  Waits. */
+/* session.c: connect, greeting, EHLO.  False: not this server; recorded as trouble.  If
+ * there is a stream, it must be closed in any case.  Waits. */
 bool session_open(struct session *session, struct delivery *delivery,
                   const struct target *target);
-void session_close(struct session *session, bool quit);
+void session_close(struct session *session);
+/* How long the step that comes may take. */
+void session_set_timeout(struct session *session, enum param timeout);
+/* Send what is buffered and read the reply to it.  False: the connection broke.  Waits.
+ */
+bool session_exchange(struct session *session, struct smtp_reply *reply);
+/* Forget the transaction (RFC 5321 4.1.1.5).  Waits. */
+void session_reset(struct session *session);
 
-/* reply.c: read one reply.  False: the connection broke.  Waits. */
-bool reply_read(struct session *session, struct arena *arena, struct smtp_reply *reply);
+/* reply.c: read one reply.  False: the connection broke.  Before the GREETING there may
+ * be noise; later it is a protocol error.  Waits. */
+bool reply_read(struct session *session, bool greeting, struct smtp_reply *reply);
 
 /* transaction.c: MAIL, RCPT, DATA for all unfinished recipients.  Waits. */
 void transaction_run(struct session *session);
+/* envelope.c: the commands, with the parameters that the server knows. */
+void envelope_write_mail(const struct session *session);
+void envelope_write_rcpt(const struct session *session,
+                         const struct queue_recipient *recipient);
+bool envelope_needs_utf8(const struct deliver_request *request);
 /* content.c: the message, dot-stuffed, without the final dot.  Waits. */
-bool content_send(struct session *session);
+enum content_result { CONTENT_SENT, CONTENT_UNREADABLE, CONTENT_LOST };
+enum content_result content_send(struct session *session);
 
 /* outcome.c: what becomes of recipients. */
 void outcome_sent(struct session *session, size_t index,
                   const struct smtp_reply *reply);
-/* REPLY refused what STEP names ("RCPT TO command"): temporary ones are tried
- * elsewhere. */
-void outcome_refused(struct session *session, size_t index,
+/* REPLY refused what STEP names ("RCPT TO command") for these recipients: temporary
+ * refusals are tried elsewhere. */
+void outcome_refused(struct session *session, const size_t *indexes, size_t count,
                      const struct smtp_reply *reply, const char *step);
-/* Defer recipient INDEX for good with RELAY, DSN and text. */
-void outcome_final(struct delivery *delivery, size_t index, const char *relay,
-                   enum deliver_status status, const char *dsn, struct view reason);
 /* The connection broke or timed out while STEP ("sending MAIL FROM"). */
 void outcome_lost(struct session *session, const char *step);
-/* The whole server is of no use: remember DSN and text as the site's trouble, and log
- * it. */
-void outcome_site(struct delivery *delivery, const char *dsn, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+/* The server does not want to talk to us at all. */
+void outcome_unwelcome(struct session *session, const struct smtp_reply *reply);
+/* No connection. */
+void outcome_unreachable(struct session *session, const char *reason);
+/* Everybody who has no answer yet gets this one; RELAY as in the log. */
+void outcome_all(struct delivery *delivery, const char *relay,
+                 enum deliver_status status, const char *dsn, struct view reason);
+/* The same, as trouble of the destination as a whole: the queue manager will know. */
+void outcome_site_down(struct delivery *delivery, const char *relay, const char *dsn,
+                       struct view reason);
 
 #endif

@@ -2,20 +2,20 @@
 /*
  * From a next hop to the servers to try (RFC 5321 5.1): [host] is that host's
  * addresses; a domain is its MX hosts by preference, or its own addresses when it has
- * none.  Servers of equal preference are shuffled.  When we are an MX host ourselves,
- * hosts of our preference and worse would loop and are left out.
+ * none.  When we are an MX host ourselves, hosts of our preference and worse would
+ * loop and are left out.
  */
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "net/dns.h"
 #include "smtp/smtp.h"
 
-enum { TARGETS_MAX = 200 };
+enum { TARGETS_MAX = 200, SMTP_PORT = 25 };
 
 struct hop {
     struct view host;
@@ -23,40 +23,66 @@ struct hop {
     bool bracketed;
 };
 
-static bool parse_port(const struct smtp *smtp, struct view text, uint16_t *port)
+/* The search for the servers of one next hop. */
+struct finder {
+    const struct smtp *smtp;
+    struct arena *arena;
+    struct targets *targets;
+    const struct hop *hop;
+    size_t first; /* of its targets */
+    bool use_dns; /* MX records, and addresses from the DNS */
+};
+
+/* --- syntax ---------------------------------------------------------------------- */
+
+/* A number, or a name that everybody knows, or one of services(5). */
+static bool parse_port(struct arena *arena, struct view text, uint16_t *port)
 {
+    static const struct {
+        const char *name;
+        uint16_t port;
+    } known[] = {
+        {"smtp", SMTP_PORT}, {"submission", 587}, {"lmtp", 24}, {"smtps", 465}};
     uint64_t number = 0;
-    (void)smtp;
-    if (view_equal_cstr(text, "smtp")) {
-        number = 25;
-    } else if (view_equal_cstr(text, "submission")) {
-        number = 587;
-    } else if (view_equal_cstr(text, "lmtp")) {
-        number = 24;
-    } else if (!number_parse_u64(text, UINT16_MAX, &number) || number == 0) {
+    if (number_parse_u64(text, UINT16_MAX, &number)) {
+        *port = (uint16_t)number;
+        return number > 0;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (view_equal_cstr(text, known[i].name)) {
+            *port = known[i].port;
+            return true;
+        }
+    }
+    const struct servent *service = getservbyname(arena_cstr(arena, text), "tcp");
+    if (service == NULL) {
         return false;
     }
-    *port = (uint16_t)number;
+    *port = ntohs((uint16_t)service->s_port);
     return true;
 }
 
-static bool parse_hop(const struct smtp *smtp, struct view text, struct hop *hop)
+static struct view after_prefix(struct view host)
+{
+    struct view prefix = VIEW("ipv6:");
+    return view_starts_nocase(host, prefix) ? view_from(host, prefix.len) : host;
+}
+
+/* "[host]:port", "host:port"; NULL, or what is wrong with it. */
+static const char *parse_hop(const struct smtp *smtp, struct arena *arena,
+                             struct view text, struct hop *hop)
 {
     struct view port = VIEW("");
-    text = view_trim(text);
     *hop = (struct hop){.bracketed = text.len > 0 && text.ptr[0] == '['};
     if (hop->bracketed) {
         size_t end = view_index(text, ']');
         if (end == text.len) {
-            return false;
+            return "missing \"]\" in server description";
         }
-        hop->host = view_first(view_from(text, 1), end - 1);
-        if (view_starts_nocase(hop->host, VIEW("ipv6:"))) {
-            hop->host = view_from(hop->host, strlen("ipv6:"));
-        }
+        hop->host = after_prefix(view_first(view_from(text, 1), end - 1));
         port = view_from(text, end + 1);
         if (port.len > 0 && port.ptr[0] != ':') {
-            return false;
+            return "garbage after \"]\" in server description";
         }
         port = view_from(port, 1);
     } else {
@@ -64,61 +90,167 @@ static bool parse_hop(const struct smtp *smtp, struct view text, struct hop *hop
         hop->host = view_first(text, colon);
         port = view_from(text, colon + 1);
     }
+    if (hop->host.len == 0) {
+        return "valid hostname or network address required in server description";
+    }
     if (port.len == 0) {
         port = view_cstr(conf_str(smtp->conf, P_smtp_tcp_port));
     }
-    return hop->host.len > 0 && parse_port(smtp, port, &hop->port);
+    return parse_port(arena, port, &hop->port) ? NULL
+                                               : "bad network port for destination";
 }
 
-static void add_target(struct targets *targets, struct arena *arena, struct view host,
-                       const struct net_address *address, uint16_t port,
-                       unsigned preference)
+/* --- addresses ------------------------------------------------------------------- */
+
+static void add_target(struct finder *f, struct view host,
+                       const struct net_address *address, unsigned preference)
 {
+    struct targets *targets = f->targets;
     if (targets->list == NULL) {
-        targets->list = arena_alloc(arena, TARGETS_MAX * sizeof(*targets->list));
+        targets->list = arena_alloc(f->arena, TARGETS_MAX * sizeof(*targets->list));
     }
     if (targets->count < TARGETS_MAX) {
         struct target *target = &targets->list[targets->count++];
-        target->host = arena_cstr(arena, host);
-        target->address = *address;
-        target->preference = preference;
-        net_address_set_port(&target->address, port);
+        *target = (struct target){.host = arena_cstr(f->arena, host),
+                                  .address = *address,
+                                  .preference = preference,
+                                  .hop = f->first};
+        net_address_set_port(&target->address, f->hop->port);
     }
 }
 
-/* No server, and why; the last reason stays. */
-static void no_target(struct targets *targets, enum dns_status status,
+/* No server, and why.  What may change by itself is not hidden by what will not. */
+static void no_target(struct targets *targets, enum outcome outcome,
                       const struct err *err)
 {
-    targets->outcome = status == DNS_TEMPFAIL ? TEMPFAIL : PERMFAIL;
-    targets->err = *err;
-    targets->err.outcome = targets->outcome;
+    if (targets->outcome != TEMPFAIL || outcome == TEMPFAIL) {
+        targets->outcome = outcome;
+        targets->err = *err;
+    }
 }
 
-static enum dns_status add_host(const struct smtp *smtp, struct arena *arena,
-                                struct view host, uint16_t port, unsigned preference,
-                                struct targets *targets)
+static void dns_failed(struct targets *targets, enum dns_status status,
+                       const struct err *cause)
+{
+    struct err err;
+    if (status == DNS_TEMPFAIL) {
+        (void)err_temp(&err, cause->dsn, "Host or domain name not found. %s",
+                       cause->text);
+    } else {
+        (void)err_perm(&err, cause->dsn, "Host or domain name not found. %s",
+                       cause->text);
+    }
+    no_target(targets, status == DNS_TEMPFAIL ? TEMPFAIL : PERMFAIL, &err);
+}
+
+/* The words are those of getaddrinfo(), which log readers know. */
+static void native_failed(struct targets *targets, enum dns_status status,
+                          struct view host)
+{
+    struct err err;
+    if (status == DNS_TEMPFAIL) {
+        (void)err_temp(&err, "4.4.4",
+                       "unable to look up host %.*s: Temporary failure in name "
+                       "resolution",
+                       VIEW_ARG(host));
+    } else if (status == DNS_NODATA) {
+        (void)err_perm(&err, "5.3.0",
+                       "unable to look up host %.*s: No address associated with "
+                       "hostname",
+                       VIEW_ARG(host));
+    } else {
+        (void)err_perm(&err, "5.4.4",
+                       "unable to look up host %.*s: Name or service not known",
+                       VIEW_ARG(host));
+    }
+    no_target(targets, status == DNS_TEMPFAIL ? TEMPFAIL : PERMFAIL, &err);
+}
+
+static bool is_listed(const char *list, const char *word)
+{
+    struct view rest = view_cstr(list);
+    struct view item;
+    while (conf_list_next(&rest, &item)) {
+        if (view_equal_cstr(item, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* By the means that smtp_host_lookup names, the DNS before the hosts file. */
+static enum dns_status look_up(struct finder *f, struct view host,
+                               struct dns_answer *answer)
+{
+    const char *means = conf_str(f->smtp->conf, P_smtp_host_lookup);
+    enum dns_status status = DNS_NXDOMAIN;
+    struct err err;
+    if (f->use_dns && is_listed(means, "dns")) {
+        status = dns_host_addresses(f->arena, host, f->smtp->families, answer, &err);
+        if (status != DNS_OK) {
+            dns_failed(f->targets, status, &err);
+        }
+    }
+    if (status != DNS_OK && (!f->use_dns || is_listed(means, "native"))) {
+        status = dns_host_addresses(f->arena, host, f->smtp->families | DNS_NATIVE,
+                                    answer, &err);
+        if (status != DNS_OK) {
+            native_failed(f->targets, status, host);
+        }
+    }
+    return status;
+}
+
+static enum dns_status add_host(struct finder *f, struct view host, unsigned preference)
 {
     struct dns_answer answer;
-    struct err err;
-    unsigned flags = smtp->families;
-    const char *level = conf_str(smtp->conf, P_smtp_dns_support_level);
-    const char *lookup = conf_str(smtp->conf, P_smtp_host_lookup);
-    if (strcmp(level, "disabled") == 0 || strstr(lookup, "native") != NULL) {
-        flags |= DNS_NATIVE;
+    enum dns_status status = look_up(f, host, &answer);
+    for (size_t i = 0; status == DNS_OK && i < answer.count; i++) {
+        add_target(f, host, &answer.records[i].address, preference);
     }
-    enum dns_status status = dns_host_addresses(arena, host, flags, &answer, &err);
-    if (status != DNS_OK) {
-        no_target(targets, status, &err);
-        return status;
-    }
-    for (size_t i = 0; i < answer.count; i++) {
-        add_target(targets, arena, host, &answer.records[i].address, port, preference);
-    }
-    return DNS_OK;
+    return status;
 }
 
-/* --- MX --------------------------------------------------------------------- */
+/* --- loops ----------------------------------------------------------------------- */
+
+/* Only the port where we listen ourselves can be a loop. */
+static bool is_own(const struct finder *f, const struct target *target)
+{
+    return f->hop->port == SMTP_PORT &&
+           own_addresses_any(f->smtp->own, &target->address);
+}
+
+static void loops_back(struct finder *f)
+{
+    struct err err;
+    (void)err_perm(&err, "5.4.6", "mail for %.*s loops back to myself",
+                   VIEW_ARG(f->hop->host));
+    f->targets->outcome = PERMFAIL; /* whatever else went wrong */
+    f->targets->err = err;
+}
+
+/* Keep targets that are better than ourselves. */
+static void cut_at_myself(struct finder *f)
+{
+    struct targets *targets = f->targets;
+    for (size_t i = f->first; i < targets->count; i++) {
+        if (!is_own(f, &targets->list[i])) {
+            continue;
+        }
+        size_t keep = i;
+        while (keep > f->first &&
+               targets->list[keep - 1].preference == targets->list[i].preference) {
+            keep--;
+        }
+        targets->count = keep;
+        if (keep == f->first) {
+            loops_back(f);
+        }
+        return;
+    }
+}
+
+/* --- MX -------------------------------------------------------------------------- */
 
 static int compare_preference(const void *a, const void *b)
 {
@@ -127,109 +259,94 @@ static int compare_preference(const void *a, const void *b)
     return (x->preference > y->preference) - (x->preference < y->preference);
 }
 
-static bool is_myself(const struct smtp *smtp, struct view host)
+static bool is_null_mx(const struct dns_answer *answer)
 {
-    return view_equal_nocase(host, view_cstr(conf_str(smtp->conf, P_myhostname)));
+    return answer->count == 1 && answer->records[0].text.len == 0;
 }
 
-/* Keep hosts better than ourselves. */
-static size_t cut_at_myself(const struct smtp *smtp, const struct dns_answer *answer)
+/* Are there enough targets of better preference than RECORD's? */
+static bool has_enough(const struct finder *f, const struct dns_record *record)
 {
-    for (size_t i = 0; i < answer->count; i++) {
-        if (is_myself(smtp, answer->records[i].text)) {
-            size_t keep = i;
-            while (keep > 0 && answer->records[keep - 1].preference ==
-                                   answer->records[i].preference) {
-                keep--;
-            }
-            return keep;
-        }
+    int limit = conf_int(f->smtp->conf, P_smtp_mx_address_limit);
+    size_t count = f->targets->count - f->first;
+    return limit > 0 && count >= (size_t)limit &&
+           f->targets->list[f->targets->count - 1].preference < record->preference;
+}
+
+static void no_mx_address(struct finder *f)
+{
+    log_warning("no MX host for %.*s has a valid address record",
+                VIEW_ARG(f->hop->host));
+    if (conf_bool(f->smtp->conf, P_smtp_defer_if_no_mx_address_found) &&
+        f->targets->outcome == PERMFAIL) {
+        f->targets->outcome = TEMPFAIL;
+        f->targets->err.dsn[0] = '4';
     }
-    return answer->count;
 }
 
-static void add_mx_hosts(const struct smtp *smtp, struct arena *arena,
-                         const struct hop *hop, struct dns_answer *answer,
-                         struct targets *targets)
+static void add_mx_hosts(struct finder *f, struct dns_answer *answer)
 {
+    if (is_null_mx(answer)) {
+        struct err err;
+        (void)err_perm(&err, "5.1.0", "Domain %.*s does not accept mail (nullMX)",
+                       VIEW_ARG(f->hop->host));
+        no_target(f->targets, PERMFAIL, &err);
+        return;
+    }
     qsort(answer->records, answer->count, sizeof(*answer->records), compare_preference);
-    if (answer->count == 1 && answer->records[0].text.len == 0) {
-        (void)err_perm(&targets->err, "5.1.10",
-                       "Domain %.*s does not accept mail (nullMX)",
-                       VIEW_ARG(hop->host));
-        targets->outcome = PERMFAIL;
-        return;
+    for (size_t i = 0; i < answer->count && !has_enough(f, &answer->records[i]); i++) {
+        (void)add_host(f, answer->records[i].text, answer->records[i].preference);
     }
-    size_t usable = cut_at_myself(smtp, answer);
-    if (usable == 0) {
-        (void)err_perm(&targets->err, "5.4.6", "mail for %.*s loops back to myself",
-                       VIEW_ARG(hop->host));
-        targets->outcome = PERMFAIL;
-        return;
-    }
-    bool later = false;
-    for (size_t i = 0; i < usable; i++) {
-        if (add_host(smtp, arena, answer->records[i].text, hop->port,
-                     answer->records[i].preference, targets) == DNS_TEMPFAIL) {
-            later = true;
-        }
-    }
-    if (targets->count == 0 && later) {
-        targets->outcome = TEMPFAIL; /* one host's address may turn up */
+    if (f->targets->count == f->first) {
+        no_mx_address(f);
     }
 }
 
-static void add_domain(const struct smtp *smtp, struct arena *arena,
-                       const struct hop *hop, struct targets *targets)
+static void add_domain(struct finder *f)
 {
     struct dns_answer answer;
     struct err err;
-    switch (dns_query(arena, hop->host, DNS_MX, &answer, &err)) {
+    switch (dns_query(f->arena, f->hop->host, DNS_MX, &answer, &err)) {
     case DNS_OK:
-        add_mx_hosts(smtp, arena, hop, &answer, targets);
+        add_mx_hosts(f, &answer);
         break;
     case DNS_NODATA:
-        (void)add_host(smtp, arena, hop->host, hop->port, 0, targets);
+    case DNS_NXDOMAIN: /* said once more by the address lookup, in its own words */
+        (void)add_host(f, f->hop->host, 0);
         break;
     case DNS_TEMPFAIL:
-        no_target(targets, DNS_TEMPFAIL, &err);
-        if (conf_bool(smtp->conf, P_ignore_mx_lookup_error)) {
-            (void)add_host(smtp, arena, hop->host, hop->port, 0, targets);
+        dns_failed(f->targets, DNS_TEMPFAIL, &err);
+        if (conf_bool(f->smtp->conf, P_ignore_mx_lookup_error)) {
+            (void)add_host(f, f->hop->host, 0);
         }
         break;
-    case DNS_NXDOMAIN:
     case DNS_INVALID:
-        no_target(targets, DNS_NXDOMAIN, &err);
+        dns_failed(f->targets, DNS_INVALID, &err);
         break;
     }
 }
 
-/* --- order -------------------------------------------------------------------- */
+/* --- next hops ------------------------------------------------------------------- */
 
-static void shuffle(struct target *list, size_t count)
+static bool dns_is_used(const struct conf *conf)
 {
-    for (size_t i = count; i > 1; i--) {
-        uint32_t number = 0;
-        if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
-            return;
-        }
-        size_t j = number % i;
-        struct target swap = list[i - 1];
-        list[i - 1] = list[j];
-        list[j] = swap;
+    const char *level = conf_str(conf, P_smtp_dns_support_level);
+    if (level[0] == '\0') {
+        return !conf_bool(conf, P_disable_dns_lookups);
     }
+    return strcmp(level, "disabled") != 0;
 }
 
-static void shuffle_equals(struct targets *targets, size_t from)
+static void add_hop(struct finder *f)
 {
-    while (from < targets->count) {
-        size_t end = from + 1;
-        while (end < targets->count &&
-               targets->list[end].preference == targets->list[from].preference) {
-            end++;
-        }
-        shuffle(targets->list + from, end - from);
-        from = end;
+    if (f->hop->bracketed || !f->use_dns) {
+        (void)add_host(f, f->hop->host, 0);
+    } else {
+        add_domain(f);
+    }
+    cut_at_myself(f);
+    if (f->targets->count > f->first) {
+        targets_order(f->smtp->conf, f->targets, f->first);
     }
 }
 
@@ -238,24 +355,24 @@ void targets_find(const struct smtp *smtp, struct view nexthop, struct arena *ar
 {
     struct view rest = nexthop;
     struct view word;
-    const bool use_dns =
-        strcmp(conf_str(smtp->conf, P_smtp_dns_support_level), "disabled") != 0 &&
-        strstr(conf_str(smtp->conf, P_smtp_host_lookup), "dns") != NULL;
-    *out = (struct targets){.outcome = TEMPFAIL};
-    (void)err_temp(&out->err, "4.3.5", "no next hop");
+    *out = (struct targets){.outcome = PERMFAIL};
+    (void)err_perm(&out->err, "5.4.4", "no next hop");
     while (conf_list_next(&rest, &word)) {
         struct hop hop;
-        size_t first = out->count;
-        if (!parse_hop(smtp, word, &hop)) {
-            out->outcome = err_temp(&out->err, "4.3.5", "bad next hop syntax: %.*s",
-                                    VIEW_ARG(word));
-        } else if (hop.bracketed || !use_dns) {
-            (void)add_host(smtp, arena, hop.host, hop.port, 0, out);
-        } else {
-            add_domain(smtp, arena, &hop, out);
+        struct err err;
+        const char *mistake = parse_hop(smtp, arena, word, &hop);
+        if (mistake != NULL) {
+            log_warning("%s: %.*s", mistake, VIEW_ARG(word));
+            (void)err_temp(&err, "4.3.5", "%s: %.*s", mistake, VIEW_ARG(word));
+            no_target(out, TEMPFAIL, &err);
+            continue;
         }
-        if (conf_bool(smtp->conf, P_smtp_randomize_addresses)) {
-            shuffle_equals(out, first);
-        }
+        struct finder finder = {.smtp = smtp,
+                                .arena = arena,
+                                .targets = out,
+                                .hop = &hop,
+                                .first = out->count,
+                                .use_dns = dns_is_used(smtp->conf)};
+        add_hop(&finder);
     }
 }

@@ -3,13 +3,10 @@
  * One mail transaction (RFC 5321 3.3) for the recipients that have no answer yet.
  * With PIPELINING (RFC 2920) MAIL, the RCPTs and DATA go out together, a bounded
  * number at a time, so that neither side's buffers can fill up in both directions.
+ *
+ * A probe (sendmail -bv) ends after RCPT: nothing is sent.
  */
-#include <stdio.h>
-#include <string.h>
-
-#include "base/ascii.h"
 #include "base/log.h"
-#include "mail/address.h"
 #include "smtp/smtp.h"
 
 enum { PIPELINE_MAX = 100 };
@@ -20,128 +17,44 @@ struct transaction {
     bool *accepted;  /* parallel */
     size_t count, accepted_count;
     bool sender_ok;
-    bool refused_data;
+    bool probe;
 };
 
-static void write_xtext(struct stream *stream, struct view text)
+/* What comes next in a transaction. */
+enum next_step { NEXT_CONTENT, NEXT_RESET, NEXT_NOTHING };
+
+static const struct deliver_request *request_of(const struct transaction *t)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c < 33 || c > 126 || c == '+' || c == '=') {
-            stream_printf(stream, "+%02X", c);
-        } else {
-            stream_write(stream, view_of(text.ptr + i, 1));
-        }
-    }
+    return t->session->delivery->request;
 }
 
-static bool is_ascii(struct view text)
+static void write_rcpt(const struct transaction *t, size_t i)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] > 126) {
-            return false;
-        }
-    }
-    return true;
+    envelope_write_rcpt(t->session, &request_of(t)->recipients[t->indexes[i]]);
 }
 
-static void write_address(struct stream *stream, struct view internal)
+/* The answer to a step; false: the connection broke while STEP. */
+static bool read_answer(struct transaction *t, enum param timeout, const char *step,
+                        struct smtp_reply *reply)
 {
-    STR_AUTO struct str external = {0};
-    address_quote(internal, &external);
-    stream_printf(stream, "<%s>", str_ptr(&external));
+    session_set_timeout(t->session, timeout);
+    /* After a line that was no reply nobody knows what answers what. */
+    if (!t->session->confused && session_exchange(t->session, reply)) {
+        return true;
+    }
+    outcome_lost(t->session, step);
+    return false;
 }
 
-static bool needs_utf8(const struct deliver_request *request)
-{
-    bool ascii = is_ascii(request->sender);
-    for (size_t i = 0; ascii && i < request->recipient_count; i++) {
-        ascii = is_ascii(request->recipients[i].address);
-    }
-    return !ascii;
-}
-
-static void write_mail(const struct session *session)
-{
-    const struct deliver_request *request = session->delivery->request;
-    struct stream *stream = session->stream;
-    static const char *const ret[] = {"", " RET=FULL", " RET=HDRS"};
-    stream_write_cstr(stream, "MAIL FROM:");
-    write_address(stream, request->sender);
-    if ((session->features & SMTP_SIZE) != 0) {
-        stream_printf(stream, " SIZE=%lld", (long long)request->content_size);
-    }
-    if ((session->features & SMTP_8BITMIME) != 0) {
-        if ((request->file_flags & QUEUE_FILE_8BITMIME) != 0) {
-            stream_write_cstr(stream, " BODY=8BITMIME");
-        } else if ((request->file_flags & QUEUE_FILE_7BIT) != 0) {
-            stream_write_cstr(stream, " BODY=7BIT");
-        }
-    }
-    if ((session->features & SMTP_UTF8) != 0 &&
-        (request->file_flags & QUEUE_FILE_SMTPUTF8) != 0) {
-        stream_write_cstr(stream, " SMTPUTF8");
-    }
-    if ((session->features & SMTP_DSN) != 0) {
-        if (request->dsn_envid.len > 0) {
-            stream_write_cstr(stream, " ENVID=");
-            write_xtext(stream, request->dsn_envid);
-        }
-        if (request->dsn_ret < ARRAY_SIZE(ret)) {
-            stream_write_cstr(stream, ret[request->dsn_ret]);
-        }
-    }
-    stream_write_cstr(stream, "\r\n");
-}
-
-static void write_notify(struct stream *stream, uint8_t notify)
-{
-    static const struct {
-        uint8_t bit;
-        const char *word;
-    } words[] = {{DSN_NOTIFY_NEVER, "NEVER"},
-                 {DSN_NOTIFY_SUCCESS, "SUCCESS"},
-                 {DSN_NOTIFY_FAILURE, "FAILURE"},
-                 {DSN_NOTIFY_DELAY, "DELAY"}};
-    const char *before = " NOTIFY=";
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-        if ((notify & words[i].bit) != 0) {
-            stream_printf(stream, "%s%s", before, words[i].word);
-            before = ",";
-        }
-    }
-}
-
-static void write_rcpt(const struct session *session,
-                       const struct queue_recipient *rcpt)
-{
-    struct stream *stream = session->stream;
-    stream_write_cstr(stream, "RCPT TO:");
-    write_address(stream, rcpt->address);
-    if ((session->features & SMTP_DSN) != 0) {
-        size_t semicolon = view_index(rcpt->dsn_orcpt, ';');
-        if (semicolon < rcpt->dsn_orcpt.len) {
-            stream_printf(stream, " ORCPT=%.*s;", (int)semicolon, rcpt->dsn_orcpt.ptr);
-            write_xtext(stream, view_from(rcpt->dsn_orcpt, semicolon + 1));
-        }
-        write_notify(stream, rcpt->dsn_notify);
-    }
-    stream_write_cstr(stream, "\r\n");
-}
-
-/* Answer to MAIL; false: the connection broke. */
 static bool read_mail_reply(struct transaction *t)
 {
     struct smtp_reply reply;
-    if (!reply_read(t->session, t->session->delivery->arena, &reply)) {
-        outcome_lost(t->session, "sending MAIL FROM");
+    if (!read_answer(t, P_smtp_mail_timeout, "sending MAIL FROM", &reply)) {
         return false;
     }
     t->sender_ok = reply.code / 100 == 2;
     if (!t->sender_ok) {
-        for (size_t i = 0; i < t->count; i++) {
-            outcome_refused(t->session, t->indexes[i], &reply, "MAIL FROM command");
-        }
+        outcome_refused(t->session, t->indexes, t->count, &reply, "MAIL FROM command");
     }
     return true;
 }
@@ -149,121 +62,157 @@ static bool read_mail_reply(struct transaction *t)
 static bool read_rcpt_reply(struct transaction *t, size_t i)
 {
     struct smtp_reply reply;
-    if (!reply_read(t->session, t->session->delivery->arena, &reply)) {
-        outcome_lost(t->session, "sending RCPT TO");
+    if (!read_answer(t, P_smtp_rcpt_timeout, "sending RCPT TO", &reply)) {
         return false;
     }
-    t->accepted[i] = t->sender_ok && reply.code / 100 == 2;
-    if (t->accepted[i]) {
+    if (!t->sender_ok) {
+        return true;
+    }
+    t->accepted[i] = reply.code / 100 == 2;
+    if (!t->accepted[i]) {
+        outcome_refused(t->session, &t->indexes[i], 1, &reply, "RCPT TO command");
+    } else if (t->probe) {
+        outcome_sent(t->session, t->indexes[i], &reply);
+    } else {
         t->accepted_count++;
-    } else if (t->sender_ok) {
-        outcome_refused(t->session, t->indexes[i], &reply, "RCPT TO command");
     }
     return true;
 }
 
-/* Answer to DATA: true when the content may follow. */
-static bool read_data_reply(struct transaction *t)
+/* Give REPLY, which is not a yes, to all who had been accepted. */
+static void refuse_accepted(struct transaction *t, const struct smtp_reply *reply,
+                            const char *step)
 {
-    struct smtp_reply reply;
-    if (!reply_read(t->session, t->session->delivery->arena, &reply)) {
-        outcome_lost(t->session, "sending DATA command");
-        return false;
-    }
-    if (reply.code / 100 == 3) {
-        return true;
-    }
-    t->refused_data = true;
+    size_t kept = 0;
     for (size_t i = 0; i < t->count; i++) {
         if (t->accepted[i]) {
-            outcome_refused(t->session, t->indexes[i], &reply, "DATA command");
+            t->indexes[kept++] = t->indexes[i];
         }
     }
-    return false;
+    if (kept > 0) {
+        outcome_refused(t->session, t->indexes, kept, reply, step);
+    }
+    t->count = 0; /* their order is gone */
 }
 
-static bool envelope_step_by_step(struct transaction *t)
+/* DATA has been sent: may the content follow? */
+static enum next_step read_data_reply(struct transaction *t)
 {
-    struct session *session = t->session;
-    write_mail(session);
-    if (!stream_flush(session->stream) || !read_mail_reply(t)) {
-        return false;
+    struct smtp_reply reply;
+    if (!read_answer(t, P_smtp_data_init_timeout, "sending DATA command", &reply)) {
+        return NEXT_NOTHING;
+    }
+    if (reply.code / 100 == 3) {
+        return NEXT_CONTENT;
+    }
+    refuse_accepted(t, &reply, "DATA command");
+    return NEXT_RESET;
+}
+
+static enum next_step envelope_step_by_step(struct transaction *t)
+{
+    envelope_write_mail(t->session);
+    if (!read_mail_reply(t)) {
+        return NEXT_NOTHING;
     }
     for (size_t i = 0; t->sender_ok && i < t->count; i++) {
-        write_rcpt(session, &session->delivery->request->recipients[t->indexes[i]]);
-        if (!stream_flush(session->stream) || !read_rcpt_reply(t, i)) {
-            return false;
+        write_rcpt(t, i);
+        if (!read_rcpt_reply(t, i)) {
+            return NEXT_NOTHING;
         }
     }
     if (t->accepted_count == 0) {
-        return false;
+        return NEXT_RESET;
     }
-    stream_write_cstr(session->stream, "DATA\r\n");
-    return stream_flush(session->stream) && read_data_reply(t);
+    stream_write_cstr(t->session->stream, "DATA\r\n");
+    return read_data_reply(t);
 }
 
-static bool envelope_pipelined(struct transaction *t)
+/* The server accepted DATA for nobody: end it at once (RFC 2920 3.1). */
+static void end_empty_data(struct session *session)
 {
-    struct session *session = t->session;
-    bool mail_pending = true;
-    write_mail(session);
-    for (size_t done = 0; done < t->count;) {
-        size_t end = done + PIPELINE_MAX < t->count ? done + PIPELINE_MAX : t->count;
-        for (size_t i = done; i < end; i++) {
-            write_rcpt(session, &session->delivery->request->recipients[t->indexes[i]]);
-        }
-        if (end == t->count) {
-            stream_write_cstr(session->stream, "DATA\r\n");
-        }
-        if (!stream_flush(session->stream) || (mail_pending && !read_mail_reply(t))) {
+    struct smtp_reply reply;
+    if (session->broken) {
+        return;
+    }
+    session_set_timeout(session, P_smtp_data_done_timeout);
+    stream_write_cstr(session->stream, ".\r\n");
+    (void)session_exchange(session, &reply);
+}
+
+/* Recipients FROM .. TO go out together, MAIL in front of the first ones and DATA
+ * behind the last. */
+static bool send_batch(struct transaction *t, size_t from, size_t to)
+{
+    if (from == 0) {
+        envelope_write_mail(t->session);
+    }
+    for (size_t i = from; i < to; i++) {
+        write_rcpt(t, i);
+    }
+    if (to == t->count && !t->probe) {
+        stream_write_cstr(t->session->stream, "DATA\r\n");
+    }
+    if (from == 0 && !read_mail_reply(t)) {
+        return false;
+    }
+    for (size_t i = from; i < to; i++) {
+        if (!read_rcpt_reply(t, i)) {
             return false;
         }
-        mail_pending = false;
-        for (; done < end; done++) {
-            if (!read_rcpt_reply(t, done)) {
-                return false;
-            }
-        }
     }
-    bool go = read_data_reply(t);
-    if (go && t->accepted_count == 0) {
-        /* Accepted DATA for nobody: end it at once (RFC 2920 3.1). */
-        struct smtp_reply reply;
-        stream_write_cstr(session->stream, ".\r\n");
-        if (stream_flush(session->stream)) {
-            (void)reply_read(session, session->delivery->arena, &reply);
+    return true;
+}
+
+static enum next_step envelope_pipelined(struct transaction *t)
+{
+    for (size_t done = 0; done < t->count;) {
+        size_t end = done + PIPELINE_MAX < t->count ? done + PIPELINE_MAX : t->count;
+        if (!send_batch(t, done, end)) {
+            return NEXT_NOTHING;
         }
-        go = false;
+        done = end;
     }
-    return go;
+    if (t->probe) {
+        return NEXT_RESET;
+    }
+    enum next_step next = read_data_reply(t);
+    if (next == NEXT_CONTENT && t->accepted_count == 0) {
+        end_empty_data(t->session);
+        return NEXT_NOTHING;
+    }
+    return next;
 }
 
 static void send_message(struct transaction *t)
 {
     struct session *session = t->session;
-    const struct conf *conf = session->delivery->smtp->conf;
     struct smtp_reply reply;
-    if (!content_send(session)) {
+    switch (content_send(session)) {
+    case CONTENT_SENT:
+        break;
+    case CONTENT_UNREADABLE: /* never end a message that is not whole */
         session->broken = true;
+        outcome_all(session->delivery, session->relay, DELIVER_DEFERRED, "4.3.0",
+                    VIEW("cannot read the queue file"));
+        return;
+    case CONTENT_LOST:
         outcome_lost(session, "sending message body");
         return;
     }
     stream_write_cstr(session->stream, ".\r\n");
-    stream_set_timeout(session->stream, conf_time(conf, P_smtp_data_done_timeout));
-    if (!stream_flush(session->stream) ||
-        !reply_read(session, session->delivery->arena, &reply)) {
-        outcome_lost(session,
-                     "sending end of data -- message may be sent more than once");
+    if (!read_answer(t, P_smtp_data_done_timeout,
+                     "sending end of data -- message may be sent more than once",
+                     &reply)) {
+        return;
+    }
+    if (reply.code / 100 != 2) {
+        refuse_accepted(t, &reply, "end of DATA command");
         return;
     }
     for (size_t i = 0; i < t->count; i++) {
-        if (!t->accepted[i]) {
-            continue;
-        }
-        if (reply.code / 100 == 2) {
+        if (t->accepted[i]) {
             outcome_sent(session, t->indexes[i], &reply);
-        } else {
-            outcome_refused(session, t->indexes[i], &reply, "end of DATA command");
         }
     }
 }
@@ -273,51 +222,55 @@ static bool is_impossible(struct session *session)
 {
     struct delivery *delivery = session->delivery;
     const struct deliver_request *request = delivery->request;
-    STR_AUTO struct str reason = {0};
+    const char *reason = NULL;
     const char *dsn = "5.3.4";
     if (session->size_limit > 0 && request->content_size > session->size_limit) {
-        str_printf(&reason, "message size %lld exceeds size limit %lld of server %s",
-                   (long long)request->content_size, (long long)session->size_limit,
-                   session->peer);
-    } else if ((session->features & SMTP_UTF8) == 0 && needs_utf8(request)) {
+        reason = arena_printf(delivery->arena,
+                              "message size %lld exceeds size limit %lld of server %s",
+                              (long long)request->content_size,
+                              (long long)session->size_limit, session->peer);
+    } else if ((session->features & SMTP_UTF8) == 0 && envelope_needs_utf8(request)) {
         dsn = "5.6.7";
-        str_printf(&reason, "SMTPUTF8 is required, but was not offered by host %s",
-                   session->peer);
-    } else {
-        return false;
+        reason = arena_printf(delivery->arena,
+                              "SMTPUTF8 is required, but was not offered by host %s",
+                              session->peer);
     }
-    for (size_t i = 0; i < request->recipient_count; i++) {
+    if (reason != NULL) {
+        outcome_all(delivery, session->relay, DELIVER_BOUNCED, dsn, view_cstr(reason));
+    }
+    return reason != NULL;
+}
+
+/* The recipients without an answer. */
+static void collect_unfinished(const struct delivery *delivery, struct transaction *t)
+{
+    const size_t all = delivery->request->recipient_count;
+    t->indexes = arena_alloc(delivery->arena, all * sizeof(*t->indexes));
+    t->accepted = arena_alloc(delivery->arena, all * sizeof(*t->accepted));
+    for (size_t i = 0; i < all; i++) {
         if (!delivery->finished[i]) {
-            outcome_final(delivery, i, session->relay, DELIVER_BOUNCED, dsn,
-                          arena_view(delivery->arena, str_view(&reason)));
+            t->indexes[t->count++] = i;
         }
     }
-    return true;
 }
 
 void transaction_run(struct session *session)
 {
-    struct delivery *delivery = session->delivery;
-    const size_t all = delivery->request->recipient_count;
+    const struct delivery *delivery = session->delivery;
+    struct transaction t = {.session = session};
     if (is_impossible(session)) {
         return;
     }
-    struct transaction t = {.session = session};
-    t.indexes = arena_alloc(delivery->arena, all * sizeof(*t.indexes));
-    t.accepted = arena_alloc(delivery->arena, all * sizeof(*t.accepted));
-    for (size_t i = 0; i < all; i++) {
-        if (!delivery->finished[i]) {
-            t.indexes[t.count++] = i;
-        }
-    }
-    stream_set_timeout(session->stream,
-                       conf_time(delivery->smtp->conf, P_smtp_rcpt_timeout));
-    bool go = (session->features & SMTP_PIPELINING) != 0 ? envelope_pipelined(&t)
-                                                         : envelope_step_by_step(&t);
-    if (go) {
+    t.probe = (delivery->request->file_flags & QUEUE_FILE_VERIFY_ONLY) != 0;
+    collect_unfinished(delivery, &t);
+    /* For writes; each answer has its own. */
+    session_set_timeout(session, P_smtp_rcpt_timeout);
+    enum next_step next = (session->features & SMTP_PIPELINING) != 0
+                              ? envelope_pipelined(&t)
+                              : envelope_step_by_step(&t);
+    if (next == NEXT_CONTENT) {
         send_message(&t);
-    } else if (!stream_ok(session->stream) && !session->broken) {
-        session->broken = true;
-        outcome_lost(session, "sending the envelope");
+    } else if (next == NEXT_RESET) {
+        session_reset(session);
     }
 }

@@ -193,7 +193,8 @@ static enum dns_status addresses_from_dns(struct arena *arena, unsigned flags,
         }
         answers[i].name = out->name;
         (void)finish(arena, &requests[i], types[i], &answers[i], &errs[i]);
-        if (says_more(answers[i].status, answers[best].status)) {
+        /* Of two equal reasons the later one is told, as Postfix does. */
+        if (!says_more(answers[best].status, answers[i].status)) {
             best = i;
         }
     }
