@@ -174,8 +174,7 @@ static void test_delay_warning(void **state)
     world_free(world);
 }
 
-/* --- agents -------------------------------------------------------------------------
- */
+/* --- agents ---------------------------------------------------------------------- */
 
 static bool die_first(struct world *world, const struct deliver_request *request,
                       struct arena *arena, struct deliver_reply *reply)
@@ -374,8 +373,8 @@ static void test_verify_only(void **state)
     assert_string_equal(
         str_ptr(&world->bounces),
         "trace <s@x.test>\n"
-        "bounce@x.test 5.1.1 undeliverable (delivery via test: no such user)\n"
-        "defer@x.test 4.2.0 undeliverable (delivery via test: not now)\n"
+        "bounce@x.test 5.1.1 undeliverable (no such user)\n"
+        "defer@x.test 4.2.0 undeliverable (not now)\n"
         "ok@x.test 2.0.0 deliverable (delivery via test: ok)\n");
     assert_false(is_in(world, QUEUE_TRACE_LOG, id));
     world_free(world);
@@ -405,8 +404,7 @@ static void test_trace_is_kept(void **state)
     world_free(world);
 }
 
-/* --- files that are no messages ------------------------------------------------------
- */
+/* --- files that are no messages -------------------------------------------------- */
 
 static void test_bad_files(void **state)
 {

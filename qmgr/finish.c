@@ -41,7 +41,7 @@ static bool ask_bounce(struct qmgr *qmgr, struct message *message,
     return false;
 }
 
-/* --- expiry ------------------------------------------------------------------- */
+/* --- expiry ---------------------------------------------------------------------- */
 
 static bool is_expired(struct qmgr *qmgr, const struct message *message)
 {
@@ -92,7 +92,7 @@ static void expire_deferred(struct qmgr *qmgr, struct message *message, bool for
     message->deferred = 0;
 }
 
-/* --- notices ---------------------------------------------------------------------- */
+/* --- notices --------------------------------------------------------------------- */
 
 static bool mark_bounced(struct qmgr *qmgr, struct message *message)
 {
@@ -155,8 +155,7 @@ static void send_delay_warning(struct qmgr *qmgr, struct message *message)
     }
 }
 
-/* --- where the file goes ------------------------------------------------------------
- */
+/* --- where the file goes --------------------------------------------------------- */
 
 /* As long as it has waited already, within bounds. */
 static int64_t pause_before_retry(struct qmgr *qmgr, int64_t age)

@@ -29,7 +29,7 @@ struct router {
     size_t capacity; /* of its arrays */
 };
 
-/* --- order -------------------------------------------------------------------- */
+/* --- order ----------------------------------------------------------------------- */
 
 static int compare_views(struct view a, struct view b)
 {
@@ -62,7 +62,7 @@ static int compare_routed(const void *a, const void *b)
     return order != 0 ? order : compare_views(x->address, y->address);
 }
 
-/* --- jobs ----------------------------------------------------------------------- */
+/* --- jobs ------------------------------------------------------------------------ */
 
 static void start_job(struct router *router)
 {
@@ -127,8 +127,7 @@ static void make_jobs(struct router *router, const struct routed *list, size_t c
     start_job(router);
 }
 
-/* --- resolving ---------------------------------------------------------------------
- */
+/* --- resolving ------------------------------------------------------------------- */
 
 /* A recipient that cannot be routed now is deferred by the retry service, whose next
  * hop is "DSN text": so the log line and the delivery log come about like any other. */

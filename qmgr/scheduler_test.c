@@ -13,8 +13,7 @@ static size_t lines_in(const struct str *text)
     return lines;
 }
 
-/* --- routing ------------------------------------------------------------------------
- */
+/* --- routing --------------------------------------------------------------------- */
 
 /* By transport, next hop, domain (without case), address; one request per next hop. */
 static void test_sorted_recipients(void **state)
@@ -140,8 +139,7 @@ static void test_many_recipients(void **state)
     world_free(world);
 }
 
-/* --- windows ------------------------------------------------------------------------
- */
+/* --- windows --------------------------------------------------------------------- */
 
 static void submit_many(struct world *world, int count, const char *recipient)
 {
@@ -186,8 +184,7 @@ static void test_transport_limit(void **state)
     world_free(world);
 }
 
-/* --- dead destinations
- * ---------------------------------------------------------------- */
+/* --- dead destinations ----------------------------------------------------------- */
 
 static bool site_is_down(struct world *world, const struct deliver_request *request,
                          struct arena *arena, struct deliver_reply *reply)
@@ -294,8 +291,7 @@ static void test_sweep(void **state)
     world_free(world);
 }
 
-/* --- limits and flushing
- * --------------------------------------------------------------- */
+/* --- limits and flushing --------------------------------------------------------- */
 
 static void test_active_limit(void **state)
 {

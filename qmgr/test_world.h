@@ -64,8 +64,7 @@ struct world {
                              */
 };
 
-/* --- queue files --------------------------------------------------------------------
- */
+/* --- queue files ----------------------------------------------------------------- */
 
 static inline void write_message(struct world *world, const char *queue,
                                  const char *sender, const char *recipients,
@@ -164,8 +163,7 @@ static inline const char *log_text(struct world *world, const char *log, const c
     return str_ptr(&world->log);
 }
 
-/* --- services ----------------------------------------------------------------------
- */
+/* --- services -------------------------------------------------------------------- */
 
 /* user@DOMAIN goes to DOMAIN by smtp; "local.test" is ours; "T--H.test" goes to H by
  * T. */
@@ -371,8 +369,7 @@ static inline void serve(struct world *world, const char *service,
     (void)task_spawn("test listener", listener_fiber, listener);
 }
 
-/* --- the loop ----------------------------------------------------------------------
- */
+/* --- the loop -------------------------------------------------------------------- */
 
 struct condition {
     bool (*met)(struct world *world, const char *id);
@@ -426,8 +423,7 @@ static inline bool is_corrupt(struct world *world, const char *id)
     return is_in(world, QUEUE_CORRUPT, id) && all_quiet(world, id);
 }
 
-/* --- life --------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------ */
 
 /* SETTINGS: main.cf text.  Agents "smtp" and "local", and all other services. */
 static inline struct world *world_new(const char *settings)
