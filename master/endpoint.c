@@ -237,7 +237,7 @@ static void make_wakeup(char wakeup[WAKEUP_BYTES])
 static void wake_socket(int listener, int type)
 {
     char wakeup[WAKEUP_BYTES];
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof(address);
     if (getsockname(listener, (struct sockaddr *)&address, &len) != 0) {
         return;

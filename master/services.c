@@ -135,6 +135,8 @@ static void start_timers(struct service *service)
 /* Take over from the old services what goes on, and put the new ones in. */
 static void merge_plan(struct master *master, struct list *plan)
 {
+    struct list merged;
+    list_init(&merged);
     LIST_EACH(&master->services, node)
     {
         struct service *old = LIST_ITEM(node, struct service, node);
@@ -149,7 +151,8 @@ static void merge_plan(struct master *master, struct list *plan)
         old->name = xstrdup(next->name);
         old->entry = next->entry;
         start_timers(old);
-        service_free(next);
+        list_remove(&next->node);
+        list_add_tail(&merged, &next->node);
     }
     LIST_EACH(plan, node)
     {
@@ -157,6 +160,10 @@ static void merge_plan(struct master *master, struct list *plan)
         list_remove(&service->node);
         list_add_tail(&master->services, &service->node);
         start_timers(service);
+    }
+    LIST_EACH(&merged, node)
+    {
+        service_free(LIST_ITEM(node, struct service, node));
     }
 }
 

@@ -153,6 +153,7 @@ static struct worker_process *find_worker(const struct master *master, pid_t pid
     LIST_EACH(&master->services, node)
     {
         struct service *service = LIST_ITEM(node, struct service, node);
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what was freed is unlinked */
         LIST_EACH(&service->workers, child)
         {
             struct worker_process *worker =
