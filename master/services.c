@@ -54,23 +54,42 @@ static bool is_disabled(const struct conf *conf, const struct master_entry *entr
     return found;
 }
 
-static struct service *find_by_address(struct list *services, const char *address)
+/* What shall be: a service for each entry.  One that listens already somewhere has no
+ * descriptors here, only its address. */
+struct plan {
+    struct service **services; /* NULL: taken out */
+    int count;
+};
+
+static bool has_address(const struct service *service, const char *address)
 {
-    LIST_EACH(services, node)
-    {
-        struct service *service = LIST_ITEM(node, struct service, node);
-        if (service->endpoint.address != NULL &&
-            strcmp(service->endpoint.address, address) == 0) {
-            return service;
-        }
-    }
-    return NULL;
+    return service->endpoint.address != NULL &&
+           strcmp(service->endpoint.address, address) == 0;
 }
 
-/* A plan is a list of new services; those whose listener exists already have none yet.
- */
+static int find_planned(const struct plan *plan, const char *address)
+{
+    for (int i = 0; i < plan->count; i++) {
+        if (plan->services[i] != NULL && has_address(plan->services[i], address)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool is_open(const struct master *master, const char *address)
+{
+    LIST_EACH(&master->services, node)
+    {
+        if (has_address(LIST_ITEM(node, struct service, node), address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum outcome plan_service(struct master *master, const struct conf *conf,
-                                 const struct master_entry *entry, struct list *plan,
+                                 const struct master_entry *entry, struct plan *plan,
                                  struct err *err)
 {
     STR_AUTO struct str address = {0};
@@ -78,13 +97,14 @@ static enum outcome plan_service(struct master *master, const struct conf *conf,
     if (outcome != OK) {
         return outcome;
     }
-    if (find_by_address(plan, str_ptr(&address)) != NULL) {
-        return err_perm(err, "5.3.5", "line %d: duplicate entry for %s", entry->line,
-                        str_ptr(&address));
+    if (find_planned(plan, str_ptr(&address)) >= 0) {
+        return err_perm(err, "5.3.5",
+                        "file %s/master.cf: line %d: duplicate entry for %s",
+                        conf_directory(conf), entry->line, str_ptr(&address));
     }
     struct service *service = service_new(master, entry);
-    list_add_tail(plan, &service->node);
-    if (find_by_address(&master->services, str_ptr(&address)) == NULL) {
+    plan->services[plan->count++] = service;
+    if (!is_open(master, str_ptr(&address))) {
         return endpoint_open(conf, entry, master->unprivileged ? NULL : &master->owner,
                              &service->endpoint, err);
     }
@@ -92,22 +112,20 @@ static enum outcome plan_service(struct master *master, const struct conf *conf,
     return OK;
 }
 
-static void drop_plan(struct list *plan)
+static void drop_plan(struct plan *plan)
 {
-    LIST_EACH(plan, node)
-    {
-        struct service *service = LIST_ITEM(node, struct service, node);
-        endpoint_close(&service->endpoint, true);
-        service_free(service);
+    for (int i = 0; i < plan->count; i++) {
+        endpoint_close(&plan->services[i]->endpoint, true);
+        service_free(plan->services[i]);
     }
 }
 
-static bool has_path(const struct list *plan, const char *path)
+static bool has_path(const struct plan *plan, const char *path)
 {
-    LIST_EACH(plan, node)
-    {
-        const char *other = LIST_ITEM(node, struct service, node)->endpoint.path;
-        if (path != NULL && other != NULL && strcmp(path, other) == 0) {
+    for (int i = 0; path != NULL && i < plan->count; i++) {
+        const struct service *service = plan->services[i];
+        if (service != NULL && service->endpoint.path != NULL &&
+            strcmp(service->endpoint.path, path) == 0) {
             return true;
         }
     }
@@ -116,7 +134,7 @@ static bool has_path(const struct list *plan, const char *path)
 
 /* Nobody listens any more, but the workers may take their time.  The name in the file
  * system may have gone to a service of another type. */
-static void remove_service(struct service *service, const struct list *plan)
+static void remove_service(struct service *service, const struct plan *plan)
 {
     bool taken_over = has_path(plan, service->endpoint.path);
     service->entry = NULL;
@@ -132,61 +150,67 @@ static void start_timers(struct service *service)
     service->next_wakeup = service->entry->wakeup > 0 ? clock_now() : CLOCK_NEVER;
 }
 
-/* Take over from the old services what goes on, and put the new ones in. */
-static void merge_plan(struct master *master, struct list *plan)
+/* What listens where the plan wants it goes on with the new settings. */
+static void keep_or_remove(struct service *old, struct plan *plan)
 {
-    struct list merged;
-    list_init(&merged);
+    int place =
+        old->endpoint.address != NULL ? find_planned(plan, old->endpoint.address) : -1;
+    if (place < 0) {
+        remove_service(old, plan);
+        return;
+    }
+    struct service *next = plan->services[place];
+    plan->services[place] = NULL;
+    free(old->name);
+    old->name = xstrdup(next->name);
+    old->entry = next->entry;
+    start_timers(old);
+    service_free(next);
+}
+
+static void merge_plan(struct master *master, struct plan *plan)
+{
     LIST_EACH(&master->services, node)
     {
-        struct service *old = LIST_ITEM(node, struct service, node);
-        struct service *next = old->endpoint.address != NULL
-                                   ? find_by_address(plan, old->endpoint.address)
-                                   : NULL;
-        if (next == NULL) {
-            remove_service(old, plan);
-            continue;
+        keep_or_remove(LIST_ITEM(node, struct service, node), plan);
+    }
+    for (int i = 0; i < plan->count; i++) {
+        struct service *service = plan->services[i];
+        if (service != NULL) {
+            list_add_tail(&master->services, &service->node);
+            start_timers(service);
         }
-        free(old->name);
-        old->name = xstrdup(next->name);
-        old->entry = next->entry;
-        start_timers(old);
-        list_remove(&next->node);
-        list_add_tail(&merged, &next->node);
     }
-    LIST_EACH(plan, node)
-    {
-        struct service *service = LIST_ITEM(node, struct service, node);
-        list_remove(&service->node);
-        list_add_tail(&master->services, &service->node);
-        start_timers(service);
+}
+
+static enum outcome make_plan(struct master *master, const struct settings *next,
+                              struct plan *plan, struct err *err)
+{
+    enum outcome outcome = OK;
+    for (int i = 0; outcome == OK && i < next->services.count; i++) {
+        const struct master_entry *entry = &next->services.entries[i];
+        if (!is_disabled(next->conf, entry)) {
+            outcome = plan_service(master, next->conf, entry, plan, err);
+        }
     }
-    LIST_EACH(&merged, node)
-    {
-        service_free(LIST_ITEM(node, struct service, node));
-    }
+    return outcome;
 }
 
 enum outcome services_apply(struct master *master, struct settings *next,
                             struct err *err)
 {
-    struct list plan;
-    enum outcome outcome = OK;
-    list_init(&plan);
-    for (int i = 0; outcome == OK && i < next->services.count; i++) {
-        const struct master_entry *entry = &next->services.entries[i];
-        if (!is_disabled(next->conf, entry)) {
-            outcome = plan_service(master, next->conf, entry, &plan, err);
-        }
-    }
-    if (outcome != OK) {
+    struct plan plan = {0};
+    plan.services = xcalloc((size_t)next->services.count + 1, sizeof(struct service *));
+    enum outcome outcome = make_plan(master, next, &plan, err);
+    if (outcome == OK) {
+        merge_plan(master, &plan);
+        settings_free(&master->settings);
+        master->settings = next;
+    } else {
         drop_plan(&plan);
-        return outcome;
     }
-    merge_plan(master, &plan);
-    settings_free(&master->settings);
-    master->settings = next;
-    return OK;
+    free(plan.services);
+    return outcome;
 }
 
 int64_t services_next_timer(const struct master *master)
