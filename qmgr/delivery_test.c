@@ -370,12 +370,11 @@ static void test_verify_only(void **state)
                   id);
     assert_true(qmgr_notice(world->qmgr, NOTIFY_NEW, view_cstr(id)));
     run_until(world, is_removed, id);
-    assert_string_equal(
-        str_ptr(&world->bounces),
-        "trace <s@x.test>\n"
-        "bounce@x.test 5.1.1 undeliverable (no such user)\n"
-        "defer@x.test 4.2.0 undeliverable (not now)\n"
-        "ok@x.test 2.0.0 deliverable (delivery via test: ok)\n");
+    assert_string_equal(str_ptr(&world->bounces),
+                        "trace <s@x.test>\n"
+                        "bounce@x.test 5.1.1 undeliverable (no such user)\n"
+                        "defer@x.test 4.2.0 undeliverable (not now)\n"
+                        "ok@x.test 2.0.0 deliverable (delivery via test: ok)\n");
     assert_false(is_in(world, QUEUE_TRACE_LOG, id));
     world_free(world);
 }
