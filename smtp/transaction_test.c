@@ -254,6 +254,7 @@ static void test_connection_refused(void **state)
     struct world *world = world_new("", "a@x.test b@x.test");
     struct server *server = serve(world, "127.0.0.2", "");
     FD_AUTO int nobody = refuse(world, "127.0.0.1");
+    assert_true(nobody >= 0);
     deliver(world, HOP);
     const char *text = outcome_text(world, 1);
     assert_true(view_starts(view_cstr(text), VIEW("4.4.1 d connect to " PEER ":")));
@@ -439,6 +440,7 @@ static void test_session_limit(void **state)
     struct server *second = serve(world, "127.0.0.2", "RCPT -> 450 4.2.2 later\n");
     struct server *third = serve(world, "127.0.0.3", "");
     FD_AUTO int nobody = refuse(world, "127.0.0.1");
+    assert_true(nobody >= 0);
     deliver(world, "[three.test]:PORT");
     assert_string_equal(outcome_text(world, 0),
                         "4.2.2 d host three.test[127.0.0.2] said: 450 4.2.2 later (in "
@@ -459,6 +461,7 @@ static void test_last_unreachable(void **state)
     use_zone(world, ZONE);
     (void)serve(world, "127.0.0.1", "RCPT -> 450 4.2.2 later\n");
     FD_AUTO int nobody = refuse(world, "127.0.0.2");
+    assert_true(nobody >= 0);
     deliver(world, "[two.test]:PORT");
     assert_true(view_starts(view_cstr(outcome_text(world, 0)),
                             VIEW("4.4.1 d connect to two.test[127.0.0.2]:")));
