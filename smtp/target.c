@@ -72,7 +72,7 @@ static struct view after_prefix(struct view host)
 static const char *parse_hop(const struct smtp *smtp, struct arena *arena,
                              struct view text, struct hop *hop)
 {
-    struct view port = VIEW("");
+    struct view port;
     *hop = (struct hop){.bracketed = text.len > 0 && text.ptr[0] == '['};
     if (hop->bracketed) {
         size_t end = view_index(text, ']');
