@@ -1,204 +1,273 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * "|command": a shell command as the recipient (never as root), with the message on
+ * "|command": a command as the recipient (never as root), with the message on
  * standard input, a clean environment, no descriptors but 0 to 2, and a time limit.
  * A second child feeds the message, so a command that talks before it listens cannot
- * block us.  Exit codes are those of sysexits(3).
+ * block us.
+ *
+ * A command that begins with a path and has nothing for a shell in it is executed as it
+ * stands; others by /bin/sh, or all by local_command_shell.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "local/local.h"
+#include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/signal.h"
 
-enum { OUTPUT_MAX_BYTES = 400, ENVIRONMENT_MAX = 64 };
+enum { OUTPUT_MAX_BYTES = 4096, ARGUMENTS_MAX = 256, TROUBLE_FD = 3 };
 
-/* --- environment --------------------------------------------------------------- */
-
-struct environment {
-    struct arena *arena;
-    char *values[ENVIRONMENT_MAX];
-    size_t count;
+/* One command on its way. */
+struct run {
+    const struct node *node;
+    const struct identity *identity;
+    const char *command;
+    char **argv, **environment;
+    const char *directory; /* working directory, or NULL */
+    pid_t pid, feeder;
+    int output;
+    int trouble; /* read end: why it could not be executed */
+    int64_t deadline;
 };
 
-static void env_set(struct environment *env, const char *name, const char *value)
-{
-    if (value != NULL && env->count + 1 < ENVIRONMENT_MAX) {
-        env->values[env->count++] = arena_printf(env->arena, "%s=%s", name, value);
-    }
-}
+/* --- how to run it --------------------------------------------------------------- */
 
-/* Values from outside: only harmless characters, as command_expansion_filter says. */
-static void env_set_view(struct environment *env, const struct conf *conf,
-                         const char *name, struct view value)
+/* Nothing that a shell would act on. */
+static bool is_plain(const char *command)
 {
-    const char *allowed = conf_raw(conf, P_command_expansion_filter);
-    char *copy = arena_cstr(env->arena, value);
-    for (char *p = copy; *p != '\0'; p++) {
-        if (strchr(allowed, *p) == NULL) {
-            *p = '_';
+    if (command[0] != '/') {
+        return false;
+    }
+    for (const char *p = command; *p != '\0'; p++) {
+        if (!ascii_alnum(*p) && strchr(" \t-_./:=,@%+", *p) == NULL) {
+            return false;
         }
     }
-    env_set(env, name, copy);
+    return true;
 }
 
-/* export_environment: "NAME" is taken over from ours, "NAME=value" is set. */
-static void env_export(struct environment *env, const struct conf *conf)
+static size_t add_words(struct arena *arena, const char *text, char **argv,
+                        size_t count)
 {
-    struct view rest = view_cstr(conf_str(conf, P_export_environment));
+    struct view rest = view_cstr(text);
     struct view word;
-    while (conf_list_next(&rest, &word)) {
-        size_t equal = view_index(word, '=');
-        const char *name = arena_cstr(env->arena, view_first(word, equal));
-        const char *value = equal < word.len
-                                ? arena_cstr(env->arena, view_from(word, equal + 1))
-                                : getenv(name);
-        env_set(env, name, value);
+    while (count + 2 < ARGUMENTS_MAX && view_next_word(&rest, " \t", &word)) {
+        argv[count++] = arena_cstr(arena, word);
     }
+    return count;
 }
 
-static void fill_environment(struct environment *env, const struct node *node,
-                             const struct command_env *user)
+static char **choose_arguments(const struct node *node, const char *command)
 {
-    const struct local_message *message = node->tree->message;
-    const struct conf *conf = message->local->conf;
-    const struct deliver_request *request = message->request;
-    const struct queue_recipient *rcpt = &request->recipients[node->tree->index];
-    static const char *const client[][2] = {
-        {"CLIENT_ADDRESS", "client_address"}, {"CLIENT_HELO", "helo_name"},
-        {"CLIENT_HOSTNAME", "client_name"},   {"CLIENT_PROTOCOL", "protocol_name"},
-        {"SASL_METHOD", "sasl_method"},       {"SASL_SENDER", "sasl_sender"},
-        {"SASL_USERNAME", "sasl_username"},
-    };
-    env_set(env, "PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
-    env_set(env, "HOME", user->home);
-    env_set(env, "SHELL", user->shell);
-    env_set(env, "USER", user->user);
-    env_set(env, "LOGNAME", user->user);
-    env_set_view(env, conf, "LOCAL", node->local_part);
-    env_set_view(env, conf, "DOMAIN", node->domain);
-    env_set_view(env, conf, "EXTENSION", node->extension);
-    env_set_view(env, conf, "RECIPIENT", node->address);
-    env_set_view(env, conf, "ORIGINAL_RECIPIENT",
-                 rcpt->original.len > 0 ? rcpt->original : rcpt->address);
-    env_set_view(env, conf, "SENDER", node->sender);
-    env_set_view(env, conf, "ENVID", request->dsn_envid);
-    for (size_t i = 0; i < ARRAY_SIZE(client); i++) {
-        struct view value = deliver_attribute(request, client[i][1]);
-        if (value.len > 0) {
-            env_set_view(env, conf, client[i][0], value);
-        }
+    struct arena *arena = node->tree->message->arena;
+    const char *shell =
+        conf_str(node->tree->message->local->conf, P_local_command_shell);
+    char **argv = arena_alloc(arena, ARGUMENTS_MAX * sizeof(*argv));
+    if (shell[0] != '\0') {
+        size_t count = add_words(arena, shell, argv, 0);
+        argv[count] = arena_strdup(arena, command);
+    } else if (is_plain(command)) {
+        (void)add_words(arena, command, argv, 0);
+    } else {
+        size_t count = add_words(arena, "/bin/sh -c", argv, 0);
+        argv[count] = arena_strdup(arena, command);
     }
-    env_export(env, conf);
+    return argv;
+}
+
+/* command_execution_directory; NULL: where we are. */
+static const char *choose_directory(const struct node *node)
+{
+    const struct conf *conf = node->tree->message->local->conf;
+    STR_AUTO struct str path = {0};
+    struct err err;
+    if (names_expand(node, conf_raw(conf, P_command_execution_directory),
+                     conf_raw(conf, P_execution_directory_expansion_filter), &path,
+                     NULL, &err) != OK) {
+        log_warning("command_execution_directory: %s", err.text);
+        return NULL;
+    }
+    return path.len > 0 ? arena_strdup(node->tree->message->arena, str_ptr(&path))
+                        : NULL;
 }
 
 /* --- the children ---------------------------------------------------------------- */
 
-NORETURN static void exec_command(const char *command, const struct identity *identity,
-                                  const struct command_env *user,
-                                  struct environment *env, const int fds[2])
+/* Tell the parent why the command does not run. */
+NORETURN static void give_up(int trouble, const char *what)
 {
-    if (dup2(fds[0], STDIN_FILENO) < 0 || dup2(fds[1], STDOUT_FILENO) < 0 ||
-        dup2(fds[1], STDERR_FILENO) < 0 || syscall(SYS_close_range, 3, ~0U, 0) != 0 ||
-        setsid() < 0 || !identity_become(identity)) {
-        _exit(EX_TEMPFAIL);
-    }
-    (void)signal(SIGPIPE, SIG_DFL);
-    if (user->directory != NULL && chdir(user->directory) != 0) {
-        _exit(EX_TEMPFAIL);
-    }
-    if (user->directory == NULL && chdir("/") != 0) {
-        _exit(EX_TEMPFAIL);
-    }
-    char shell[] = "/bin/sh", option[] = "-c";
-    char *argv[] = {shell, option, arena_strdup(env->arena, command), NULL};
-    (void)execve(shell, argv, env->values);
+    STR_AUTO struct str text = {0};
+    str_printf(&text, "%s: %m", what);
+    (void)file_write_all(trouble, str_ptr(&text), text.len);
     _exit(EX_TEMPFAIL);
+}
+
+/* Above the descriptors that they are going to become. */
+static int out_of_the_way(int fd)
+{
+    return fcntl(fd, F_DUPFD_CLOEXEC, 10);
+}
+
+/* Input, output and the line to the parent become descriptors 0 to 3; nothing else is
+ * left. */
+static bool set_descriptors(int input, int output, int trouble)
+{
+    input = out_of_the_way(input);
+    output = out_of_the_way(output);
+    trouble = out_of_the_way(trouble);
+    return trouble >= 0 && dup2(trouble, TROUBLE_FD) >= 0 &&
+           dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+           dup2(output, STDERR_FILENO) >= 0 &&
+           syscall(SYS_close_range, TROUBLE_FD + 1, ~0U, 0) == 0 &&
+           fd_set_cloexec(TROUBLE_FD, true);
+}
+
+NORETURN static void exec_command(const struct run *run, int input, int output,
+                                  int trouble)
+{
+    signal_reset_all();
+    if (!set_descriptors(input, output, trouble)) {
+        give_up(trouble, "cannot set up descriptors");
+    }
+    trouble = TROUBLE_FD;
+    if (setsid() < 0 || !identity_become(run->identity)) {
+        give_up(trouble, "cannot take the rights of the recipient");
+    }
+    if (run->directory != NULL && chdir(run->directory) != 0) {
+        give_up(trouble, arena_printf(run->node->tree->message->arena,
+                                      "cannot change directory to \"%s\" for uid=%lu "
+                                      "gid=%lu",
+                                      run->directory, (unsigned long)run->identity->uid,
+                                      (unsigned long)run->identity->gid));
+    }
+    (void)umask(077);
+    (void)execve(run->argv[0], run->argv, run->environment);
+    give_up(trouble,
+            arena_printf(run->node->tree->message->arena, "execvp %s", run->argv[0]));
 }
 
 /* Feeds the message; a command that closes its input early is no error. */
 NORETURN static void feed(const struct node *node, int fd)
 {
-    (void)signal(SIGPIPE, SIG_IGN);
-    bool written = copy_message(node, fd, COPY_FROM_LINE);
-    _exit(written || errno == EPIPE ? 0 : EX_TEMPFAIL);
+    const struct conf *conf = node->tree->message->local->conf;
+    unsigned style = COPY_FROM_LINE;
+    if (copy_wants_delivered(conf, "command")) {
+        style |= COPY_DELIVERED;
+    }
+    signal_ignore(SIGPIPE);
+    bool written = copy_message(node, fd, style);
+    _exit(written || errno == EPIPE ? EXIT_SUCCESS : EX_TEMPFAIL);
 }
 
-struct running {
-    pid_t command, feeder;
-    int output;
+struct pipes {
+    int input[2], output[2], trouble[2];
 };
 
-static bool start(const struct node *node, const char *command,
-                  const struct identity *identity, const struct command_env *user,
-                  struct environment *env, struct running *run)
+static void close_pipes(struct pipes *pipes)
 {
-    int input[2], output[2];
-    if (pipe2(input, O_CLOEXEC) != 0) {
+    for (int i = 0; i < 2; i++) {
+        fd_close(&pipes->input[i]);
+        fd_close(&pipes->output[i]);
+        fd_close(&pipes->trouble[i]);
+    }
+}
+
+static bool start(struct run *run)
+{
+    struct pipes pipes = {{-1, -1}, {-1, -1}, {-1, -1}};
+    if (pipe2(pipes.input, O_CLOEXEC) != 0 || pipe2(pipes.output, O_CLOEXEC) != 0 ||
+        pipe2(pipes.trouble, O_CLOEXEC) != 0) {
+        close_pipes(&pipes);
         return false;
     }
-    if (pipe2(output, O_CLOEXEC) != 0) {
-        fd_close(&input[0]);
-        fd_close(&input[1]);
-        return false;
+    run->pid = fork();
+    if (run->pid == 0) {
+        exec_command(run, pipes.input[0], pipes.output[1], pipes.trouble[1]);
     }
-    run->command = fork();
-    if (run->command == 0) {
-        int fds[2] = {input[0], output[1]};
-        exec_command(command, identity, user, env, fds);
-    }
-    fd_close(&input[0]);
-    fd_close(&output[1]);
-    run->feeder = run->command > 0 ? fork() : -1;
+    fd_close(&pipes.input[0]);
+    fd_close(&pipes.output[1]);
+    fd_close(&pipes.trouble[1]);
+    run->feeder = run->pid > 0 ? fork() : -1;
     if (run->feeder == 0) {
-        feed(node, input[1]);
+        feed(run->node, pipes.input[1]);
     }
-    int saved_errno = errno;
-    fd_close(&input[1]);
-    run->output = output[0];
-    errno = saved_errno;
-    return run->command > 0 && run->feeder > 0;
+    bool started = run->pid > 0 && run->feeder > 0;
+    fd_close(&pipes.input[1]);
+    run->output = pipes.output[0];
+    run->trouble = pipes.trouble[0];
+    return started;
 }
 
-static void stop(struct running *run)
+/* --- waiting --------------------------------------------------------------------- */
+
+/* True when PID ended in time, with its status; errno ECHILD: it is not ours to wait
+ * for. */
+static bool wait_for(pid_t pid, int64_t deadline, int *status)
 {
-    if (run->command > 0) {
-        (void)kill(-run->command, SIGKILL);
-        (void)kill(run->command, SIGKILL);
-        (void)waitpid(run->command, NULL, 0);
+    int64_t pause = CLOCK_MILLISECOND;
+    for (;;) {
+        pid_t ended = waitpid(pid, status, WNOHANG);
+        if (ended == pid || (ended < 0 && errno != EINTR)) {
+            return ended == pid;
+        }
+        if (clock_now() >= deadline) {
+            errno = ETIMEDOUT;
+            return false;
+        }
+        struct timespec delay = {.tv_nsec = pause * 1000};
+        (void)nanosleep(&delay, NULL);
+        pause = pause < 50 * CLOCK_MILLISECOND ? pause * 2 : pause;
     }
-    if (run->feeder > 0) {
-        (void)kill(run->feeder, SIGKILL);
-        (void)waitpid(run->feeder, NULL, 0);
-    }
-    fd_close(&run->output);
 }
 
-/* Collect the first part of the output until its end; false: time is up. */
-static bool read_output(struct running *run, int64_t deadline, struct str *text)
+static void end_child(const struct run *run, pid_t *pid)
+{
+    const struct local *local = run->node->tree->message->local;
+    if (*pid <= 0) {
+        return;
+    }
+    identity_kill(local, -*pid, SIGKILL);
+    identity_kill(local, *pid, SIGKILL);
+    while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    *pid = 0;
+}
+
+static void stop(struct run *run)
+{
+    end_child(run, &run->pid);
+    end_child(run, &run->feeder);
+    fd_close(&run->output);
+    fd_close(&run->trouble);
+}
+
+/* Collect the first part of what comes from FD until its end; false: time is up. */
+static bool read_output(int fd, int64_t deadline, struct str *text)
 {
     char buffer[512];
     for (;;) {
-        struct pollfd p = {.fd = run->output, .events = POLLIN};
+        struct pollfd p = {.fd = fd, .events = POLLIN};
         int64_t left = (deadline - clock_now()) / CLOCK_MILLISECOND;
         if (left <= 0) {
             return false;
         }
-        int ready = poll(&p, 1, left > 60000 ? 60000 : (int)left);
-        if (ready <= 0) {
+        if (poll(&p, 1, left > 60000 ? 60000 : (int)left) <= 0) {
             continue;
         }
-        ssize_t n = read(run->output, buffer, sizeof(buffer));
+        ssize_t n = read(fd, buffer, sizeof(buffer));
         if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) {
             return true;
         }
@@ -209,93 +278,87 @@ static bool read_output(struct running *run, int64_t deadline, struct str *text)
     }
 }
 
-/* --- the result --------------------------------------------------------------------
- */
-
-static const struct {
-    int status;
-    const char *dsn, *text;
-} exits[] = {
-    {EX_USAGE, "5.3.0", "command line usage error"},
-    {EX_DATAERR, "5.6.0", "data format error"},
-    {EX_NOINPUT, "5.3.0", "cannot open input"},
-    {EX_NOUSER, "5.1.1", "user unknown"},
-    {EX_NOHOST, "5.1.2", "host name unknown"},
-    {EX_UNAVAILABLE, "5.3.0", "service unavailable"},
-    {EX_SOFTWARE, "5.3.0", "internal software error"},
-    {EX_OSERR, "4.3.0", "system resource problem"},
-    {EX_OSFILE, "5.3.0", "critical OS file missing"},
-    {EX_CANTCREAT, "5.2.0", "can't create user output file"},
-    {EX_IOERR, "5.3.0", "input/output error"},
-    {EX_TEMPFAIL, "4.3.0", "temporary failure"},
-    {EX_PROTOCOL, "5.5.0", "remote error in protocol"},
-    {EX_NOPERM, "5.7.0", "permission denied"},
-    {EX_CONFIG, "5.3.5", "local configuration error"},
-};
-
-static enum outcome result(const char *command, int status, struct str *output,
-                           struct err *err)
+static enum outcome fail(const char *dsn, const char *text, const char **dsn_out,
+                         struct str *reason)
 {
-    STR_AUTO struct str text = {0};
-    const char *dsn = "5.3.0";
-    for (size_t i = 0; i < output->len; i++) {
-        output->ptr[i] = (unsigned char)output->ptr[i] < ' ' ? ' ' : output->ptr[i];
+    *dsn_out = dsn;
+    str_add_cstr(reason, text);
+    return dsn[0] == '4' ? TEMPFAIL : PERMFAIL;
+}
+
+static enum outcome too_slow(struct run *run, const char **dsn_out, struct str *reason)
+{
+    stop(run);
+    str_printf(reason, "Command time limit exceeded: \"%s\"", run->command);
+    *dsn_out = "5.3.0";
+    return PERMFAIL;
+}
+
+/* The feeder ends by itself or on EPIPE, unless a child of the command still holds the
+ * pipe. */
+static bool has_been_fed(struct run *run)
+{
+    int status = 0;
+    if (!wait_for(run->feeder, run->deadline, &status)) {
+        end_child(run, &run->feeder);
+        return true;
     }
-    if (WIFSIGNALED(status)) {
-        str_printf(&text, "Command died with signal %d: \"%s\"", WTERMSIG(status),
-                   command);
-    } else if (WEXITSTATUS(status) == 0) {
-        return OK;
-    } else {
-        for (size_t i = 0; i < ARRAY_SIZE(exits); i++) {
-            if (exits[i].status == WEXITSTATUS(status)) {
-                str_add_cstr(&text, exits[i].text);
-                dsn = exits[i].dsn;
-            }
+    run->feeder = 0;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static enum outcome finish(struct run *run, const char **dsn_out, struct str *reason)
+{
+    struct arena *arena = run->node->tree->message->arena;
+    STR_AUTO struct str trouble = {0};
+    STR_AUTO struct str output = {0};
+    int status = 0;
+    if (!read_output(run->trouble, run->deadline, &trouble) ||
+        !read_output(run->output, run->deadline, &output)) {
+        return too_slow(run, dsn_out, reason);
+    }
+    if (!wait_for(run->pid, run->deadline, &status)) {
+        if (errno == ETIMEDOUT) {
+            return too_slow(run, dsn_out, reason);
         }
-        if (text.len == 0) {
-            str_printf(&text, "Command died with status %d: \"%s\"",
-                       WEXITSTATUS(status), command);
-        }
+        run->pid = 0; /* somebody else has waited for it */
+        return fail("4.3.0", "cannot learn how the command ended", dsn_out, reason);
     }
-    if (output->len > 0) {
-        str_printf(&text, ". Command output: %s", str_ptr(output));
+    run->pid = 0;
+    if (trouble.len > 0) {
+        log_at(LOG_LEVEL_FATAL, "%s", str_ptr(&trouble));
+        str_printf(&output, "local: fatal: %s\n", str_ptr(&trouble));
     }
-    return dsn[0] == '4' ? err_temp(err, dsn, "%s", str_ptr(&text))
-                         : err_perm(err, dsn, "%s", str_ptr(&text));
+    enum outcome outcome =
+        command_result(run->command, status, str_view(&output), arena, dsn_out, reason);
+    if (!has_been_fed(run) && outcome == OK) {
+        return fail("4.3.0", "cannot read the message for the command", dsn_out,
+                    reason);
+    }
+    return outcome;
 }
 
 enum outcome command_run(const struct node *node, const char *command,
-                         const struct identity *identity,
-                         const struct command_env *user, struct err *err)
+                         const struct identity *identity, const char **dsn_out,
+                         struct str *reason_out)
 {
-    const struct local_message *message = node->tree->message;
-    struct environment env = {.arena = message->arena};
-    struct running run = {.output = -1};
-    STR_AUTO struct str output = {0};
-    int64_t deadline =
-        clock_now() + conf_time(message->local->conf, P_command_time_limit);
-    int status = 0;
-    int fed = 0;
-    fill_environment(&env, node, user);
-    if (!start(node, command, identity, user, &env, &run)) {
-        (void)err_temp(err, "4.3.0", "cannot start a process for the command: %m");
-        stop(&run);
-        return TEMPFAIL;
+    const struct conf *conf = node->tree->message->local->conf;
+    struct run run = {.node = node,
+                      .identity = identity,
+                      .command = command,
+                      .argv = choose_arguments(node, command),
+                      .environment = command_environment(node),
+                      .directory = choose_directory(node),
+                      .output = -1,
+                      .trouble = -1,
+                      .deadline = clock_now() + conf_time(conf, P_command_time_limit)};
+    if (run.argv[0] == NULL) {
+        return fail("5.3.5", "mail system configuration error", dsn_out, reason_out);
     }
-    if (!read_output(&run, deadline, &output)) {
-        stop(&run);
-        return err_temp(err, "4.3.0", "Command time limit exceeded: \"%s\"", command);
-    }
-    while (waitpid(run.command, &status, 0) < 0 && errno == EINTR) {
-    }
-    run.command = 0;
-    /* The command is gone: the feeder ends by itself or on EPIPE. */
-    while (waitpid(run.feeder, &fed, 0) < 0 && errno == EINTR) {
-    }
-    fd_close(&run.output);
-    if (!WIFEXITED(fed) || WEXITSTATUS(fed) != 0) {
-        return err_temp(err, "4.3.0", "cannot read the message for the command");
-    }
-    return result(command, status, &output, err);
+    enum outcome outcome = start(&run)
+                               ? finish(&run, dsn_out, reason_out)
+                               : fail("4.3.0", "cannot start a process for the command",
+                                      dsn_out, reason_out);
+    stop(&run);
+    return outcome;
 }

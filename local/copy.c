@@ -12,9 +12,29 @@
 #include "local/local.h"
 #include "mail/address.h"
 #include "mail/date.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 
-enum { BUFFER_BYTES = 64 * 1024, HEADERS_MAX_BYTES = 1024 * 1024 };
+enum { BUFFER_BYTES = 64 * 1024 };
+
+bool copy_wants_delivered(const struct conf *conf, const char *kind)
+{
+    struct view rest = view_cstr(conf_str(conf, P_prepend_delivered_header));
+    struct view word;
+    while (conf_list_next(&rest, &word)) {
+        if (view_equal_cstr(word, kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_address_header(struct str *out, const char *name, struct view address)
+{
+    str_printf(out, "%s: ", name);
+    address_quote(address, out);
+    str_add_byte(out, '\n');
+}
 
 static void add_headers(const struct node *node, unsigned style, struct str *out)
 {
@@ -30,34 +50,71 @@ static void add_headers(const struct node *node, unsigned style, struct str *out
                    sender.len > 0 ? str_ptr(&sender) : "MAILER-DAEMON", date);
     }
     str_printf(out, "Return-Path: <%s>\n", str_ptr(&sender));
-    STR_AUTO struct str quoted = {0};
     if (rcpt->original.len > 0) {
-        address_quote(rcpt->original, &quoted);
-        str_printf(out, "X-Original-To: %s\n", str_ptr(&quoted));
-        str_clear(&quoted);
+        add_address_header(out, "X-Original-To", rcpt->original);
     }
-    address_quote(rcpt->address, &quoted);
-    str_printf(out, "Delivered-To: %s\n", str_ptr(&quoted));
+    if ((style & COPY_DELIVERED) != 0) {
+        add_address_header(out, "Delivered-To", rcpt->address);
+    }
 }
 
-/* State of the line scanner that quotes "From " in mailboxes (mbox(5)). */
+/* --- lines that would divide a mailbox ------------------------------------------- */
+
+/* Quotes "From " at the start of lines (mbox(5)).  The pieces of a line come one after
+ * the other, and the first five bytes may be in two of them. */
 struct quoter {
     bool at_line_start;
+    size_t matched; /* bytes of "From " seen at the start of this line and held back */
 };
+
+static const struct view FROM = {"From ", 5};
+
+/* The start of a line: true when it is decided, with *DATA behind it. */
+static bool match_from(struct quoter *quoter, struct view *data, struct str *out)
+{
+    while (data->len > 0 && quoter->matched < FROM.len &&
+           data->ptr[0] == FROM.ptr[quoter->matched]) {
+        quoter->matched++;
+        *data = view_from(*data, 1);
+    }
+    if (data->len == 0 && quoter->matched < FROM.len) {
+        return false;
+    }
+    str_add_cstr(out, quoter->matched == FROM.len ? ">" : "");
+    str_add(out, view_first(FROM, quoter->matched));
+    quoter->at_line_start = false;
+    quoter->matched = 0;
+    return true;
+}
 
 static void add_quoted(struct quoter *quoter, struct view data, struct str *out)
 {
     while (data.len > 0) {
-        size_t line = view_index(data, '\n');
-        line = line < data.len ? line + 1 : data.len;
-        if (quoter->at_line_start && view_starts(data, VIEW("From "))) {
-            str_add_byte(out, '>');
+        if (quoter->at_line_start && !match_from(quoter, &data, out)) {
+            return;
         }
+        size_t line = view_index(data, '\n');
+        bool ends = line < data.len;
+        line += ends ? 1 : 0;
         str_add(out, view_first(data, line));
-        quoter->at_line_start = data.ptr[line - 1] == '\n';
+        quoter->at_line_start = ends;
         data = view_from(data, line);
     }
 }
+
+/* What was held back at the end of the message; its last line ends in any case. */
+static void finish_quoted(struct quoter *quoter, unsigned style, struct str *out)
+{
+    if (!quoter->at_line_start || quoter->matched > 0) {
+        str_add(out, view_first(FROM, quoter->matched));
+        str_add_byte(out, '\n');
+    }
+    if ((style & COPY_BLANK) != 0) {
+        str_add_byte(out, '\n');
+    }
+}
+
+/* --- content --------------------------------------------------------------------- */
 
 /* The rest of the content, without passing it through our memory. */
 static bool send_rest(int in, int out, off_t offset, int64_t left)
@@ -83,9 +140,9 @@ static bool read_chunk(const struct local_message *message, int64_t *offset,
 {
     size_t want = (size_t)(end - *offset < BUFFER_BYTES ? end - *offset : BUFFER_BYTES);
     char *room = str_reserve(out, want);
-    if (room == NULL ||
-        file_pread_all(message->fd, room, want, *offset) != (ssize_t)want) {
-        errno = errno != 0 ? errno : EIO;
+    ssize_t got = file_pread_all(message->fd, room, want, *offset);
+    if (got != (ssize_t)want) {
+        errno = got >= 0 ? EIO : errno;
         return false;
     }
     str_commit(out, want);
@@ -115,17 +172,14 @@ static bool copy_quoted(const struct local_message *message, int fd, unsigned st
             return false;
         }
         add_quoted(&quoter, str_view(&chunk), out);
-        if (!file_write_all(fd, str_ptr(out), out->len)) {
-            return false;
+        if (offset < end) {
+            if (!file_write_all(fd, str_ptr(out), out->len)) {
+                return false;
+            }
+            str_clear(out);
         }
-        str_clear(out);
     }
-    if (!quoter.at_line_start) {
-        str_add_byte(out, '\n');
-    }
-    if ((style & COPY_BLANK) != 0) {
-        str_add_byte(out, '\n');
-    }
+    finish_quoted(&quoter, style, out);
     return file_write_all(fd, str_ptr(out), out->len);
 }
 
@@ -133,48 +187,7 @@ bool copy_message(const struct node *node, int fd, unsigned style)
 {
     STR_AUTO struct str head = {0};
     add_headers(node, style, &head);
-    errno = 0;
     return (style & COPY_QUOTE) != 0
                ? copy_quoted(node->tree->message, fd, style, &head)
                : copy_plain(node->tree->message, fd, &head);
-}
-
-bool copy_has_delivered_to(const struct local_message *message, struct view address)
-{
-    STR_AUTO struct str text = {0};
-    int64_t size = message->request->content_size;
-    size_t want = (size_t)(size < HEADERS_MAX_BYTES ? size : HEADERS_MAX_BYTES);
-    /* Headers are short as a rule: read more only while no empty line was seen. */
-    for (size_t step = 4096; text.len < want; step *= 4) {
-        size_t more = want - text.len < step ? want - text.len : step;
-        char *room = str_reserve(&text, more);
-        ssize_t n =
-            room != NULL
-                ? file_pread_all(message->fd, room, more,
-                                 message->request->content_offset + (int64_t)text.len)
-                : -1;
-        if (n <= 0) {
-            break;
-        }
-        str_commit(&text, (size_t)n);
-        if (memmem(str_ptr(&text), text.len, "\n\n", 2) != NULL) {
-            break;
-        }
-    }
-    struct view rest = str_view(&text);
-    STR_AUTO struct str value = {0};
-    while (rest.len > 0 && rest.ptr[0] != '\n') {
-        size_t line = view_index(rest, '\n');
-        struct view header = view_first(rest, line);
-        if (view_starts_nocase(header, VIEW("Delivered-To:"))) {
-            str_clear(&value);
-            (void)address_unquote(view_trim(view_from(header, strlen("Delivered-To:"))),
-                                  &value);
-            if (view_equal_nocase(str_view(&value), address)) {
-                return true;
-            }
-        }
-        rest = view_from(rest, line + 1);
-    }
-    return false;
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * .forward files (forward_path), read with the user's rights.  A file that others
- * could have written is ignored with a warning; an empty one does nothing.
+ * .forward files (forward_path), read with the user's rights.  The first one that is
+ * there decides: if others could have written it, it is ignored with a warning; if it
+ * names nobody, it does nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "local/local.h"
@@ -16,78 +15,88 @@
 
 enum { FORWARD_MAX_BYTES = 1024 * 1024 };
 
-struct names {
-    const struct node *node;
-    const struct passwd *user;
-};
+enum forward_result { FORWARD_READ, FORWARD_MISSING, FORWARD_IGNORED, FORWARD_ERROR };
 
-static const char *lookup(void *context, const char *name)
+static bool is_trusted(const char *path, const struct stat *st, uid_t user)
 {
-    const struct names *names = context;
-    const struct node *node = names->node;
-    struct arena *arena = node->tree->message->arena;
-    if (strcmp(name, "home") == 0) {
-        return names->user->pw_dir;
+    if (!S_ISREG(st->st_mode)) {
+        log_warning("file %s is not a regular file", path);
+        return false;
     }
-    if (strcmp(name, "user") == 0) {
-        return names->user->pw_name;
+    if (st->st_uid != 0 && st->st_uid != user) {
+        log_warning("file %s has bad owner uid %ld", path, (long)st->st_uid);
+        return false;
     }
-    if (strcmp(name, "shell") == 0) {
-        return names->user->pw_shell;
+    if ((st->st_mode & S_IWOTH) != 0) {
+        log_warning("file %s is world writable", path);
+        return false;
     }
-    if (strcmp(name, "extension") == 0) {
-        return node->extension.len > 0 ? arena_cstr(arena, node->extension) : NULL;
+    if (st->st_size > FORWARD_MAX_BYTES) {
+        log_warning("file %s is larger than %d bytes", path, FORWARD_MAX_BYTES);
+        return false;
     }
-    if (strcmp(name, "recipient_delimiter") == 0) {
-        return node->extension.len > 0
-                   ? arena_cstr(arena, view_of(node->extension.ptr - 1, 1))
-                   : NULL;
-    }
-    if (strcmp(name, "local") == 0) {
-        return arena_cstr(arena, node->local_part);
-    }
-    if (strcmp(name, "domain") == 0) {
-        return arena_cstr(arena, node->domain);
-    }
-    if (strcmp(name, "recipient") == 0) {
-        return arena_cstr(arena, node->address);
-    }
-    return NULL;
+    return true;
 }
 
-/* Open as the user and look who could have written it. */
-static bool read_forward(const struct node *node, const char *path, uid_t owner,
-                         struct str *text, struct err *err)
+/* A home directory that is not there, or closed to its owner, has no .forward; what is
+ * only out of reach now (a file server) may have one. */
+static bool is_missing(int error)
+{
+    return error == ENOENT || error == ENOTDIR || error == EACCES || error == ELOOP ||
+           error == ENAMETOOLONG;
+}
+
+static enum forward_result read_open_file(int fd, const char *path, uid_t user,
+                                          struct str *text)
 {
     struct stat st;
-    if (!identity_assume(node->tree->message->local, &node->identity)) {
-        return false;
+    if (fstat(fd, &st) != 0) {
+        return FORWARD_ERROR;
     }
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    identity_restore(node->tree->message->local);
+    if (!is_trusted(path, &st, user)) {
+        return FORWARD_IGNORED;
+    }
+    char *room = str_reserve(text, (size_t)st.st_size);
+    ssize_t n = file_pread_all(fd, room, (size_t)st.st_size, 0);
+    if (n < 0) {
+        return FORWARD_ERROR;
+    }
+    str_commit(text, (size_t)n);
+    return FORWARD_READ;
+}
+
+static enum forward_result read_forward(const struct node *node, const char *path,
+                                        struct str *text)
+{
+    const struct local *local = node->tree->message->local;
+    if (!identity_assume(local, &node->identity)) {
+        return FORWARD_MISSING; /* the mailbox has the same trouble, and tells */
+    }
+    FD_AUTO int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    identity_restore(local);
     if (fd < 0) {
-        return false;
+        return is_missing(errno) ? FORWARD_MISSING : FORWARD_ERROR;
     }
-    bool good = false;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        log_warning("file %s is not a regular file", path);
-    } else if (st.st_uid != 0 && st.st_uid != owner) {
-        log_warning("file %s has bad owner uid %ld", path, (long)st.st_uid);
-    } else if ((st.st_mode & S_IWOTH) != 0) {
-        log_warning("file %s is world writable", path);
-    } else {
-        good = st.st_size <= FORWARD_MAX_BYTES;
-        char *room = good ? str_reserve(text, (size_t)st.st_size) : NULL;
-        ssize_t n = room != NULL ? file_pread_all(fd, room, (size_t)st.st_size, 0) : -1;
-        if (n < 0) {
-            (void)err_temp(err, "4.3.0", "read %s: %m", path);
-            good = false;
-        } else {
-            str_commit(text, (size_t)n);
-        }
+    return read_open_file(fd, path, node->account->pw_uid, text);
+}
+
+/* An extension must not lead out of the directory that forward_path names. */
+static bool is_legal_extension(const struct node *node)
+{
+    return view_index(node->extension, '/') == node->extension.len;
+}
+
+static void expand_forward(struct node *node, const char *path, struct view text,
+                           bool matched_extension)
+{
+    if (!matched_extension && node->extension.len > 0) {
+        node->unmatched = view_of(node->extension.ptr - 1, node->extension.len + 1);
     }
-    fd_close(&fd);
-    return good;
+    log_debug("expand %s", path);
+    node->forwarding = true;
+    (void)expand_lines(node, arena_view(node->tree->message->arena, text),
+                       FROM_FORWARD);
+    node->forwarding = false;
 }
 
 static bool has_members(struct view text)
@@ -95,74 +104,77 @@ static bool has_members(struct view text)
     struct view line;
     while (view_next_word(&text, "\n", &line)) {
         struct view word = view_trim(line);
-        if (word.len > 0 && word.ptr[0] != '#') {
+        if (word.len > 0 && line.ptr[0] != '#') {
             return true;
         }
     }
     return false;
 }
 
-/* "~/copy" names a file in the home directory. */
-static struct view expand_tilde(struct arena *arena, struct view text, const char *home)
+/* What to do with the file at PATH; true: it took the node over. */
+static bool use_file(struct node *node, const char *path, bool matched_extension,
+                     enum forward_result *result)
 {
-    STR_AUTO struct str out = {0};
-    for (size_t i = 0; i < text.len; i++) {
-        bool start = i == 0 || memchr("\n, \t\"", text.ptr[i - 1], 5) != NULL;
-        if (start && text.ptr[i] == '~' && i + 1 < text.len && text.ptr[i + 1] == '/') {
-            str_add_cstr(&out, home);
-        } else {
-            str_add_byte(&out, text.ptr[i]);
-        }
-    }
-    return arena_view(arena, str_view(&out));
-}
-
-/* Is USER's .forward being expanded further up?  Then this is the mailbox's turn. */
-static bool used_above(const struct node *node, const struct passwd *user)
-{
-    for (const struct node *above = node->parent; above != NULL;
-         above = above->parent) {
-        if (above->forwarded && above->identity.uid == user->pw_uid) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool forward_deliver(struct node *node, const struct passwd *user)
-{
-    struct local_message *message = node->tree->message;
-    struct names names = {node, user};
     STR_AUTO struct str text = {0};
-    struct err err;
-    struct view rest = view_cstr(conf_raw(message->local->conf, P_forward_path));
-    struct view word;
-    const char *last = "";
-    if (used_above(node, user)) {
+    *result = read_forward(node, path, &text);
+    if (*result == FORWARD_ERROR) {
+        tree_failed(node, TEMPFAIL, "4.3.0", "cannot read %s: %s", path,
+                    strerror(errno));
+        return true;
+    }
+    if (*result != FORWARD_READ || !has_members(str_view(&text))) {
         return false;
     }
-    while (conf_list_next(&rest, &word)) {
+    if (!tree_seen(node->tree, "forward", node->identity.uid, view_cstr(path))) {
+        expand_forward(node, path, str_view(&text), matched_extension);
+    }
+    return true;
+}
+
+/* The next path of *REST that differs from LAST; false: no more. */
+static bool next_path(const struct node *node, struct view *rest, const char **last,
+                      bool *used_extension)
+{
+    const struct conf *conf = node->tree->message->local->conf;
+    struct arena *arena = node->tree->message->arena;
+    struct view word;
+    struct err err;
+    while (conf_list_next(rest, &word)) {
         STR_AUTO struct str path = {0};
-        str_clear(&text);
-        if (conf_expand_with(arena_cstr(message->arena, word), lookup, &names, &path,
-                             &err) != OK) {
+        if (names_expand(node, arena_cstr(arena, word),
+                         conf_raw(conf, P_forward_expansion_filter), &path,
+                         used_extension, &err) != OK) {
             log_warning("forward_path: %s", err.text);
             continue;
         }
-        /* Without an extension both names of the default are the same. */
-        if (strcmp(str_ptr(&path), last) == 0) {
+        if (*used_extension && !is_legal_extension(node)) {
+            log_warning("%.*s: address with illegal extension: %.*s",
+                        VIEW_ARG(node->tree->message->request->queue_id),
+                        VIEW_ARG(node->local_part));
             continue;
         }
-        last = arena_cstr(message->arena, str_view(&path));
-        if (read_forward(node, last, user->pw_uid, &text, &err)) {
-            if (!has_members(str_view(&text))) {
-                return false;
-            }
-            node->forwarded = true;
-            expand_list(node,
-                        expand_tilde(message->arena, str_view(&text), user->pw_dir),
-                        FROM_FORWARD);
+        /* Without an extension both names of the default are the same. */
+        if (strcmp(str_ptr(&path), *last) != 0) {
+            *last = arena_strdup(arena, str_ptr(&path));
             return true;
+        }
+    }
+    return false;
+}
+
+bool forward_deliver(struct node *node)
+{
+    const struct conf *conf = node->tree->message->local->conf;
+    struct view rest = view_cstr(conf_raw(conf, P_forward_path));
+    const char *path = "";
+    bool used_extension = false;
+    while (next_path(node, &rest, &path, &used_extension)) {
+        enum forward_result result;
+        if (use_file(node, path, used_extension, &result)) {
+            return true;
+        }
+        if (result != FORWARD_MISSING) {
+            return false;
         }
     }
     return false;

@@ -7,8 +7,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <string.h>
-#include <sys/stat.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -41,16 +40,15 @@ bool identity_assume(const struct local *local, const struct identity *identity)
 
 void identity_restore(const struct local *local)
 {
+    const struct identity *own = &local->own;
     if (!local->service->privileged) {
         return;
     }
     int saved_errno = errno;
-    const char *owner = conf_str(local->conf, P_mail_owner);
-    const struct passwd *user = getpwnam(owner);
     /* Going on with the wrong rights is worse than ending. */
-    if (user == NULL || seteuid(0) != 0 || setgroups(1, &user->pw_gid) != 0 ||
-        setegid(user->pw_gid) != 0 || seteuid(user->pw_uid) != 0) {
-        log_fatal("cannot return to the rights of %s: %m", owner);
+    if (seteuid(0) != 0 || setgroups(1, &own->gid) != 0 || setegid(own->gid) != 0 ||
+        seteuid(own->uid) != 0) {
+        log_fatal("cannot return to the rights of uid %ld: %m", (long)own->uid);
     }
     errno = saved_errno;
 }
@@ -64,14 +62,19 @@ bool identity_become(const struct identity *identity)
            setuid(identity->uid) == 0 && (identity->uid == 0 || setuid(0) != 0);
 }
 
+void identity_kill(const struct local *local, pid_t pid, int signal_number)
+{
+    bool raised = local->service->privileged && seteuid(0) == 0;
+    (void)kill(pid, signal_number); /* gone already: all the better */
+    if (raised) {
+        identity_restore(local);
+    }
+}
+
 static bool use_default_privs(const struct local *local, struct identity *out)
 {
     const char *name = conf_str(local->conf, P_default_privs);
     const struct passwd *user = getpwnam(name);
-    if (!local->service->privileged) {
-        *out = (struct identity){.uid = getuid(), .gid = getgid()};
-        return true;
-    }
     if (user == NULL || user->pw_uid == 0) {
         log_warning("default_privs: unknown or privileged user: %s", name);
         return false;
@@ -80,19 +83,31 @@ static bool use_default_privs(const struct local *local, struct identity *out)
     return true;
 }
 
-/* FILE may be a table name; its owner is the owner of the text file or of the index. */
-bool identity_of_file_owner(const struct local *local, const char *file,
+static struct identity of_uid(uid_t uid)
+{
+    const struct passwd *user = getpwuid(uid);
+    return (struct identity){.uid = uid,
+                             .gid = user != NULL ? user->pw_gid : (gid_t)uid};
+}
+
+bool identity_of_list_owner(const struct local *local, uid_t owner,
                             struct identity *out)
 {
-    struct stat st;
-    const char *colon = strchr(file, ':');
-    const char *path = file[0] == '/' || colon == NULL ? file : colon + 1;
-    if (path[0] != '/' || stat(path, &st) != 0 || st.st_uid == 0 ||
-        !local->service->privileged) {
+    if (!local->service->privileged) {
+        *out = local->own;
+        return true;
+    }
+    if (owner == 0) {
         return use_default_privs(local, out);
     }
-    const struct passwd *user = getpwuid(st.st_uid);
-    *out = (struct identity){.uid = st.st_uid,
-                             .gid = user != NULL ? user->pw_gid : st.st_gid};
+    *out = of_uid(owner);
     return true;
+}
+
+struct identity identity_of_reader(const struct local *local, uid_t owner)
+{
+    if (!local->service->privileged) {
+        return local->own;
+    }
+    return owner == 0 ? (struct identity){0} : of_uid(owner);
 }

@@ -7,10 +7,12 @@
 #ifndef LOCAL_LOCAL_H
 #define LOCAL_LOCAL_H
 
+#include <pwd.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
+#include "base/htab.h"
 #include "conf/conf.h"
 #include "map/map.h"
 #include "route/route.h"
@@ -18,7 +20,13 @@
 #include "rpc/deliver_agent.h"
 #include "rpc/submit.h"
 #include "service/service.h"
-#include "sys/clock.h"
+
+/* Whose rights a mailbox, file or command delivery uses. */
+struct identity {
+    uid_t uid;
+    gid_t gid;
+    const char *name; /* for initgroups; NULL: only GID */
+};
 
 /* Opened once per process. */
 struct local {
@@ -31,17 +39,8 @@ struct local {
     struct route *route;
     struct submit_client *submit;
     const char *delimiters; /* recipient_delimiter */
-};
-
-/* A request to look only (sendmail -bv): nothing is written. */
-#define IS_PROBE(node)                                                                 \
-    (((node)->tree->message->request->file_flags & QUEUE_FILE_VERIFY_ONLY) != 0)
-
-/* Whose rights a mailbox, file or command delivery uses. */
-struct identity {
-    uid_t uid;
-    gid_t gid;
-    const char *name; /* for initgroups; NULL: only GID */
+    char *host;             /* of this machine, for Maildir file names */
+    struct identity own;    /* the rights between deliveries */
 };
 
 /* One request's message. */
@@ -52,6 +51,20 @@ struct local_message {
     int fd;
     dev_t device;   /* of the queue file */
     int64_t handed; /* when the request came */
+    struct deliver_leaf *leaves;
+    size_t leaf_count, leaf_capacity;
+    struct view *delivered_to; /* addresses that the message has passed */
+    size_t delivered_to_count;
+};
+
+/* Addresses that get the message anew, with one envelope sender. */
+struct resend {
+    struct resend *next;
+    struct view sender;
+    bool
+        owner_changed; /* an owner- alias has set it: the list owner's mail from here */
+    struct view *addresses;
+    size_t count, capacity;
 };
 
 /* What has become of a recipient's tree so far: the worst of its parts. */
@@ -59,8 +72,10 @@ struct tree {
     struct local_message *message;
     size_t index; /* recipient in the request */
     struct deliver_outcome outcome;
-    bool failed;    /* outcome is not a success */
-    int expansions; /* guards against explosion */
+    size_t leaves;     /* parts that have an outcome */
+    bool failed;       /* outcome is not a success */
+    struct htab *done; /* what has been delivered, or expanded to its end */
+    struct resend *resends;
 };
 
 /* How an address came into the tree. */
@@ -75,77 +90,139 @@ struct node {
     struct view local_part, domain; /* local_part is folded to lower case */
     struct view user, extension;    /* of local_part, split at recipient_delimiter */
     const char *alias;              /* name under which this node's alias was found */
-    struct view sender;             /* envelope sender; an owner- alias changes it */
+    struct view unmatched; /* "+ext" that the alias or .forward was found without */
+    struct view sender;    /* envelope sender; an owner- alias changes it */
     bool owner_changed;
     struct identity identity; /* for files and commands in its expansion */
     bool has_identity;
-    bool limited;    /* it came from a list whose owner has LIMIT_UID's rights only: */
-    uid_t limit_uid; /* no other user's mailbox is written in place */
-    bool forwarded;  /* its .forward was used */
+    struct identity reader; /* for :include: files in it */
+    const struct passwd *account;
+    bool forwarding; /* the account's .forward is being expanded */
+    /* The list it comes from gives no right to other users' mailboxes: whoever is no
+     * alias gets a message of his own. */
+    bool indirect;
     unsigned depth;
-    struct resend *resend; /* addresses to forward in one new message */
-    bool no_forward;       /* \user: straight to the mailbox */
+    bool no_forward; /* straight to the mailbox */
 };
 
-enum { LOCAL_MAX_DEPTH = 100, LOCAL_MAX_EXPANSIONS = 1000 };
+enum { LOCAL_MAX_DEPTH = 100 };
 
 /* recipient.c: deliver NODE here: alias, user or unknown. */
 void recipient_deliver(struct node *node);
+/* The node of ADDRESS; PARENT may be NULL (the request itself). */
+struct node recipient_node(struct tree *tree, struct node *parent, enum origin origin,
+                           struct view address);
 
-/* tree.c: finish one leaf: log it, fold it into the tree's outcome. */
+/* tree.c: what has become of the recipients. */
+void tree_init(struct tree *tree, struct local_message *message, size_t index);
+void tree_done(struct tree *tree);
+/* Finish one leaf: log it for ADDRESS, fold it into the tree's outcome. */
 void tree_sent(struct node *node, struct view address, const char *format, ...)
     PRINTF_LIKE(3, 4);
 void tree_failed(struct node *node, enum outcome outcome, const char *dsn,
                  const char *format, ...) PRINTF_LIKE(4, 5);
 /* The same from an err. */
 void tree_failed_err(struct node *node, enum outcome outcome, const struct err *err);
+/* The same with an outcome that another agent has logged. */
+void tree_take(struct node *node, const struct deliver_outcome *outcome);
+/* Has this been done for the recipient already?  If not it is noted. */
+bool tree_seen(struct tree *tree, const char *kind, uid_t uid, struct view name);
+/* The same without noting it. */
+bool tree_knows(const struct tree *tree, const char *kind, uid_t uid, struct view name);
+/* Only looking (sendmail -bv): nothing is written. */
+bool tree_is_probe(const struct tree *tree);
 
 /* alias.c: true when an alias took the node over (whatever came of it). */
 bool alias_deliver(struct node *node);
-/* expand.c: deliver the list TEXT (alias value, .forward or :include: content). */
-void expand_list(struct node *node, struct view text, enum origin origin);
+/* member.c: cut the next member of an alias, .forward or :include: line off *REST.
+ * False: no more. */
+struct member {
+    struct view text;  /* as written */
+    struct view plain; /* quotes removed; in the arena */
+    bool phrase;       /* with a name or comment: certainly an address */
+};
+bool member_next(struct arena *arena, struct view *rest, struct member *member_out);
+/* expand.c: deliver the members of LINE, part of an alias value; how many there were.
+ */
+size_t expand_list(struct node *node, struct view line, enum origin origin);
+/* The lines of a file; those that begin with '#' are comments. */
+size_t expand_lines(struct node *node, struct view text, enum origin origin);
+/* One address in internal form; ESCAPED: \user, straight to the mailbox. */
+void expand_address(struct node *node, struct view address, bool escaped,
+                    enum origin origin);
+/* include.c: the members of :include:PATH. */
+void include_deliver(struct node *node, struct view path);
 /* forward.c: true when a .forward file took the node over. */
-struct passwd;
-bool forward_deliver(struct node *node, const struct passwd *user);
+bool forward_deliver(struct node *node);
 /* unknown.c: nobody of that name: fallback_transport, luser_relay, or bounce. */
 void unknown_deliver(struct node *node);
 /* pass.c: hand the recipient to another delivery agent, "transport:nexthop". */
 bool pass_to_maps(struct node *node, struct maps *maps, const char *fixed);
 /* mailbox.c: the user's mailbox, as configured. */
-void mailbox_deliver(struct node *node, const struct passwd *user);
+void mailbox_deliver(struct node *node);
 
-/* resend.c: one new message for all addresses that are not delivered in place. */
-struct resend;
+/* names.c: expand $user, $home, $extension ... in TEXT; characters outside FILTER
+ * (NULL: none) become '_'.  *USED_EXTENSION_OUT (may be NULL): the address extension is
+ * part of the result. */
+NODISCARD enum outcome names_expand(const struct node *node, const char *text,
+                                    const char *filter, struct str *out,
+                                    bool *used_extension_out, struct err *err);
+
+/* resend.c: one new message for all addresses that are not delivered in place, and one
+ * for each owner- alias above some of them. */
 void resend_add(struct node *node, struct view address);
-/* Send what NODE itself collected (nodes below pass theirs up, unless an owner- alias
- * gave them a sender of their own). */
-void resend_flush(struct node *node);
+/* Send what was collected below ROOT, unless the recipient will be tried again as a
+ * whole. */
+void resend_flush(struct node *root);
 
 /* copy.c: the message with its delivery headers. */
 enum copy_style {
     COPY_FROM_LINE = 1, /* "From sender  date" */
     COPY_QUOTE = 2,     /* >From in the body */
-    COPY_BLANK = 4      /* empty line at the end */
+    COPY_BLANK = 4,     /* empty line at the end */
+    COPY_DELIVERED = 8  /* Delivered-To */
 };
 /* Write the message to FD; false with errno. */
 bool copy_message(const struct node *node, int fd, unsigned style);
-/* Delivered-To: ADDRESS among the message's headers? */
-bool copy_has_delivered_to(const struct local_message *message, struct view address);
+/* Is KIND ("command", "file", "forward") in prepend_delivered_header? */
+bool copy_wants_delivered(const struct conf *conf, const char *kind);
+/* loop.c: collect the message's Delivered-To: headers, once. */
+void loop_prepare(struct local_message *message);
+/* Has the message been at ADDRESS before? */
+bool loop_found(const struct local_message *message, struct view address);
 
-/* maildir.c, mbox.c: as IDENTITY.  OK, or ERR filled. */
+/* file.c: errors of mailboxes and files: temporary or permanent, and which code. */
+enum outcome file_error(int error, const char **dsn_out);
+/* Is SIZE within mailbox_size_limit?  If not, errno is EFBIG. */
+bool file_fits(const struct conf *conf, int64_t size);
+/* The directory of PATH to disk, unless it is on the queue's file system, whose journal
+ * keeps the order: the queue file's removal must not get there before. */
+bool file_sync_directory(const struct local_message *message, const char *path,
+                         dev_t device);
+
+/* maildir.c: as IDENTITY.  OK, or ERR filled. */
 NODISCARD enum outcome maildir_write(const struct node *node, const char *path,
                                      const struct identity *identity, struct err *err);
-NODISCARD enum outcome mbox_append(const struct node *node, const char *path,
-                                   const struct identity *identity, bool is_mailbox,
-                                   struct err *err);
-/* command.c: run COMMAND with the message on its standard input. */
-struct command_env {
-    const char *home, *shell, *user; /* may be NULL */
-    const char *directory;           /* working directory, may be NULL */
+/* mbox.c: append to PATH. */
+struct mbox {
+    const char *path;
+    const char *owner;              /* a mailbox of this user, or NULL: just a file */
+    const struct identity *user;    /* who writes */
+    const struct identity *spooler; /* who locks and creates */
 };
+NODISCARD enum outcome mbox_append(const struct node *node, const struct mbox *mbox,
+                                   struct err *err);
+/* command.c: run COMMAND with the message on its standard input.  REASON_OUT gets the
+ * text of a failure, which may be long. */
 NODISCARD enum outcome command_run(const struct node *node, const char *command,
                                    const struct identity *identity,
-                                   const struct command_env *env, struct err *err);
+                                   const char **dsn_out, struct str *reason_out);
+/* command_env.c: environment of commands, in the message's arena. */
+char **command_environment(const struct node *node);
+/* command_exit.c: what a wait status and the output mean. */
+enum outcome command_result(const char *command, int status, struct view output,
+                            struct arena *arena, const char **dsn_out,
+                            struct str *reason_out);
 
 /* identity.c: switch effective rights and back; false: not possible (no root). */
 NODISCARD bool identity_assume(const struct local *local,
@@ -153,11 +230,16 @@ NODISCARD bool identity_assume(const struct local *local,
 void identity_restore(const struct local *local);
 /* For good, in a child before exec. */
 NODISCARD bool identity_become(const struct identity *identity);
-/* default_privs, or OWNER of an alias file unless that is root. */
-bool identity_of_file_owner(const struct local *local, const char *file,
+/* Send a signal to a process (group, when negative) of another user. */
+void identity_kill(const struct local *local, pid_t pid, int signal_number);
+/* Rights for commands and files in a list that OWNER wrote: the owner's, or those of
+ * default_privs instead of root's. */
+bool identity_of_list_owner(const struct local *local, uid_t owner,
                             struct identity *out);
+/* Rights for reading what a list of OWNER includes: the owner's, root's too. */
+struct identity identity_of_reader(const struct local *local, uid_t owner);
 
-/* Does LIST ("alias, forward, include") allow ORIGIN? */
+/* Does LIST ("alias, forward, include") name ORIGIN? */
 bool local_allows(const char *list, enum origin origin);
 
 #endif

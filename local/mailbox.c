@@ -3,50 +3,48 @@
  * A user's mailbox: mailbox_command_maps, mailbox_command, home_mailbox, or a file
  * in mail_spool_directory, whichever is set first.
  */
-#include <pwd.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "local/local.h"
 
-static void run_command(struct node *node, const struct passwd *user,
-                        const char *command)
+static void run_command(struct node *node, const char *command)
 {
-    struct err err;
-    struct command_env env = {.home = user->pw_dir,
-                              .shell = user->pw_shell,
-                              .user = user->pw_name,
-                              .directory = user->pw_dir};
-    if (IS_PROBE(node)) {
+    struct identity identity = node->identity;
+    const char *dsn = "";
+    STR_AUTO struct str reason = {0};
+    if (tree_is_probe(node->tree)) {
         tree_sent(node, node->address, "delivers to command: %s", command);
         return;
     }
-    struct identity identity = node->identity;
     /* Commands never run as root, whoever the mail is for. */
     if (identity.uid == 0 &&
-        !identity_of_file_owner(node->tree->message->local, "/", &identity)) {
+        !identity_of_list_owner(node->tree->message->local, 0, &identity)) {
         tree_failed(node, TEMPFAIL, "4.3.5", "mail system configuration error");
         return;
     }
-    enum outcome outcome = command_run(node, command, &identity, &env, &err);
+    enum outcome outcome = command_run(node, command, &identity, &dsn, &reason);
     if (outcome == OK) {
         tree_sent(node, node->address, "delivered to command: %s", command);
     } else {
-        tree_failed_err(node, outcome, &err);
+        tree_failed(node, outcome, dsn, "%s", str_ptr(&reason));
     }
 }
 
 /* True when mailbox_command_maps or mailbox_command took it. */
-static bool deliver_by_command(struct node *node, const struct passwd *user)
+static bool deliver_by_command(struct node *node)
 {
     struct local *local = node->tree->message->local;
     STR_AUTO struct str command = {0};
     struct err err;
-    switch (maps_find(local->mailbox_command_maps, view_cstr(user->pw_name), &command,
-                      NULL, &err)) {
+    switch (maps_find(local->mailbox_command_maps, view_cstr(node->account->pw_name),
+                      &command, NULL, &err)) {
     case MAP_FOUND:
         break;
     case MAP_ERROR:
+        log_warning("%s", err.text);
         tree_failed(node, TEMPFAIL, "4.3.0", "mailbox_command_maps lookup error");
         return true;
     case MAP_MISSING:
@@ -56,7 +54,7 @@ static bool deliver_by_command(struct node *node, const struct passwd *user)
     if (command.len == 0) {
         return false;
     }
-    run_command(node, user, str_ptr(&command));
+    run_command(node, str_ptr(&command));
     return true;
 }
 
@@ -64,7 +62,7 @@ static void deliver_to_maildir(struct node *node, const char *path)
 {
     struct err err;
     enum outcome outcome = OK;
-    if (IS_PROBE(node)) {
+    if (tree_is_probe(node->tree)) {
         tree_sent(node, node->address, "delivers to maildir");
     } else if ((outcome = maildir_write(node, path, &node->identity, &err)) == OK) {
         tree_sent(node, node->address, "delivered to maildir");
@@ -73,45 +71,96 @@ static void deliver_to_maildir(struct node *node, const char *path)
     }
 }
 
-static void deliver_to_mbox(struct node *node, const char *path)
+static void deliver_to_mbox(struct node *node, const char *path,
+                            const struct identity *spooler)
 {
     struct err err;
     enum outcome outcome = OK;
-    if (IS_PROBE(node)) {
+    const struct mbox mbox = {.path = path,
+                              .owner = node->account->pw_name,
+                              .user = &node->identity,
+                              .spooler = spooler};
+    if (tree_is_probe(node->tree)) {
         tree_sent(node, node->address, "delivers to mailbox");
-    } else if ((outcome = mbox_append(node, path, &node->identity, true, &err)) == OK) {
+    } else if ((outcome = mbox_append(node, &mbox, &err)) == OK) {
         tree_sent(node, node->address, "delivered to mailbox");
     } else {
         tree_failed_err(node, outcome, &err);
     }
 }
 
-void mailbox_deliver(struct node *node, const struct passwd *user)
+/* Who may make files in the spool directory: everybody in one with mode 1777, else root
+ * with the directory's group. */
+static struct identity spooler_of(const struct node *node, const char *spool)
 {
-    const struct conf *conf = node->tree->message->local->conf;
-    const char *home_mailbox = conf_str(conf, P_home_mailbox);
-    STR_AUTO struct str path = {0};
-    if (node->limited && node->limit_uid != user->pw_uid) {
-        resend_add(node,
-                   node->address); /* with its own rights, in a message of its own */
-        return;
+    struct stat st;
+    if (!node->tree->message->local->service->privileged || stat(spool, &st) != 0 ||
+        (st.st_mode & S_IWOTH) != 0) {
+        return node->identity;
     }
-    if (deliver_by_command(node, user)) {
+    return (struct identity){.uid = 0, .gid = st.st_gid};
+}
+
+static void deliver_to_spool(struct node *node)
+{
+    const char *spool =
+        conf_str(node->tree->message->local->conf, P_mail_spool_directory);
+    struct identity spooler = spooler_of(node, spool);
+    STR_AUTO struct str path = {0};
+    /* A spool directory with a slash at its end holds Maildirs. */
+    bool maildirs = view_ends_nocase(view_cstr(spool), VIEW("/"));
+    str_printf(&path, "%s%s%s%s", spool, maildirs ? "" : "/", node->account->pw_name,
+               maildirs ? "/" : "");
+    if (maildirs) {
+        deliver_to_maildir(node, str_ptr(&path));
+    } else {
+        deliver_to_mbox(node, str_ptr(&path), &spooler);
+    }
+}
+
+static void deliver_to_home(struct node *node, const char *home_mailbox)
+{
+    STR_AUTO struct str path = {0};
+    str_printf(&path, "%s/%s", node->account->pw_dir, home_mailbox);
+    if (view_ends_nocase(str_view(&path), VIEW("/"))) {
+        deliver_to_maildir(node, str_ptr(&path));
+    } else {
+        deliver_to_mbox(node, str_ptr(&path), &node->identity);
+    }
+}
+
+/* require_home_directory: a file server that is away must not lose mail to a mailbox
+ * elsewhere. */
+static bool has_home(struct node *node)
+{
+    const struct local *local = node->tree->message->local;
+    const char *home = node->account->pw_dir;
+    struct stat st;
+    if (!conf_bool(local->conf, P_require_home_directory)) {
+        return true;
+    }
+    if (!identity_assume(local, &node->identity)) {
+        return true; /* told by the delivery */
+    }
+    int error = stat(home, &st) == 0 ? 0 : errno;
+    identity_restore(local);
+    if (error != 0) {
+        tree_failed(node, TEMPFAIL, "4.3.0", "cannot access home directory %s: %s",
+                    home, strerror(error));
+    }
+    return error == 0;
+}
+
+void mailbox_deliver(struct node *node)
+{
+    const char *home_mailbox =
+        conf_str(node->tree->message->local->conf, P_home_mailbox);
+    if (!has_home(node) || deliver_by_command(node)) {
         return;
     }
     if (home_mailbox[0] != '\0') {
-        str_printf(&path, "%s/%s", user->pw_dir, home_mailbox);
+        deliver_to_home(node, home_mailbox);
     } else {
-        /* A spool directory with a slash at its end holds Maildirs. */
-        const char *spool = conf_str(conf, P_mail_spool_directory);
-        size_t len = strlen(spool);
-        bool slash = len > 0 && spool[len - 1] == '/';
-        str_printf(&path, "%s%s%s%s", spool, slash ? "" : "/", user->pw_name,
-                   slash ? "/" : "");
-    }
-    if (path.len > 0 && str_ptr(&path)[path.len - 1] == '/') {
-        deliver_to_maildir(node, str_ptr(&path));
-    } else {
-        deliver_to_mbox(node, str_ptr(&path));
+        deliver_to_spool(node);
     }
 }

@@ -13,23 +13,16 @@
 
 #include "base/log.h"
 #include "local/local.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 
-static enum outcome failed(struct err *err, const char *what, const char *path)
+static enum outcome failed(struct err *err, const char *what)
 {
-    enum outcome outcome = PERMFAIL;
-    const char *dsn = "5.2.0";
-    if (errno == EDQUOT) {
-        dsn = "5.2.2";
-    } else if (errno == ENOSPC || errno == EIO || errno == EMFILE || errno == ENFILE ||
-               errno == ENOMEM || errno == ESTALE) {
-        outcome = TEMPFAIL;
-        dsn = "4.2.0";
+    const char *dsn = "";
+    if (file_error(errno, &dsn) == TEMPFAIL) {
+        return err_temp(err, dsn, "maildir delivery failed: %s: %m", what);
     }
-    if (outcome == TEMPFAIL) {
-        return err_temp(err, dsn, "maildir delivery failed: %s %s: %m", what, path);
-    }
-    return err_perm(err, dsn, "maildir delivery failed: %s %s: %m", what, path);
+    return err_perm(err, dsn, "maildir delivery failed: %s: %m", what);
 }
 
 static bool make_folders(const char *maildir)
@@ -56,42 +49,41 @@ static int create(const char *maildir, const char *temporary)
     return fd;
 }
 
-/* The queue file's removal must not be able to reach the disk before this name does. On
- * one file system the journal keeps the order; across two the directory is synced. */
-static bool sync_name(const struct local_message *message, const char *maildir,
-                      dev_t device)
+/* rename(2), with new/ made if it is the only one that is not there. */
+static bool move(const char *maildir, const char *from, const char *to)
 {
-    if (device == message->device) {
-        return true;
-    }
-    STR_AUTO struct str path = {0};
-    str_printf(&path, "%snew", maildir);
-    FD_AUTO int fd = open(str_ptr(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd >= 0 && fsync(fd) == 0;
+    return rename(from, to) == 0 ||
+           (errno == ENOENT && make_folders(maildir) && rename(from, to) == 0);
+}
+
+static void final_name(const struct local *local, const char *maildir,
+                       const struct stat *st, struct str *out)
+{
+    int64_t now = clock_wall();
+    str_printf(out, "%snew/%lld.V%llxI%llxM%lld.%s", maildir,
+               (long long)(now / CLOCK_SECOND), (unsigned long long)st->st_dev,
+               (unsigned long long)st->st_ino, (long long)(now % CLOCK_SECOND),
+               local->host);
 }
 
 static enum outcome publish(const struct node *node, int fd, const char *maildir,
                             const char *temporary, struct err *err)
 {
     struct stat st;
-    const struct local *local = node->tree->message->local;
-    if (!copy_message(node, fd, 0)) {
-        return failed(err, "write", temporary);
+    const struct local_message *message = node->tree->message;
+    unsigned style =
+        copy_wants_delivered(message->local->conf, "file") ? COPY_DELIVERED : 0;
+    if (!copy_message(node, fd, style) || fstat(fd, &st) != 0 ||
+        !file_fits(message->local->conf, st.st_size) || fsync(fd) != 0) {
+        return failed(err, "error writing message");
     }
-    if (fsync(fd) != 0 || fstat(fd, &st) != 0) {
-        return failed(err, "sync", temporary);
-    }
-    int64_t now = clock_wall();
     STR_AUTO struct str final = {0};
-    str_printf(&final, "%snew/%lld.V%llxI%llxM%lld.%s", maildir,
-               (long long)(now / CLOCK_SECOND), (unsigned long long)st.st_dev,
-               (unsigned long long)st.st_ino, (long long)(now % CLOCK_SECOND),
-               conf_str(local->conf, P_myhostname));
-    if (rename(temporary, str_ptr(&final)) != 0) {
-        return failed(err, "rename to new", temporary);
+    final_name(message->local, maildir, &st, &final);
+    if (!move(maildir, temporary, str_ptr(&final))) {
+        return failed(err, "rename to new");
     }
-    if (!sync_name(node->tree->message, maildir, st.st_dev)) {
-        return failed(err, "sync directory of", str_ptr(&final));
+    if (!file_sync_directory(message, str_ptr(&final), st.st_dev)) {
+        return failed(err, "sync directory new");
     }
     return OK;
 }
@@ -99,21 +91,32 @@ static enum outcome publish(const struct node *node, int fd, const char *maildir
 static enum outcome write_as_user(const struct node *node, const char *maildir,
                                   struct err *err)
 {
-    const struct local *local = node->tree->message->local;
     STR_AUTO struct str temporary = {0};
     int64_t now = clock_wall();
-    str_printf(&temporary, "%stmp/%lld.P%ld.%lld.%s", maildir,
+    str_printf(&temporary, "%stmp/%lld.P%ldQ%lld.%s", maildir,
                (long long)(now / CLOCK_SECOND), (long)getpid(),
-               (long long)(now % CLOCK_SECOND), conf_str(local->conf, P_myhostname));
+               (long long)(now % CLOCK_SECOND), node->tree->message->local->host);
     FD_AUTO int fd = create(maildir, str_ptr(&temporary));
     if (fd < 0) {
-        return failed(err, "create maildir file", str_ptr(&temporary));
+        STR_AUTO struct str what = {0};
+        str_printf(&what, "create maildir file %s", str_ptr(&temporary));
+        return failed(err, str_ptr(&what));
     }
     enum outcome outcome = publish(node, fd, maildir, str_ptr(&temporary), err);
     if (outcome != OK) {
         (void)unlink(str_ptr(&temporary));
     }
     return outcome;
+}
+
+/* The usual mistake: nobody may create the directory as this user. */
+static void give_advice(const struct identity *identity, const struct err *err)
+{
+    static const char prefix[] = "maildir delivery failed: ";
+    log_warning("maildir access problem for UID/GID=%lu/%lu: %s",
+                (unsigned long)identity->uid, (unsigned long)identity->gid,
+                err->text + strlen(prefix));
+    log_warning("perhaps you need to create the maildirs in advance");
 }
 
 enum outcome maildir_write(const struct node *node, const char *path,
@@ -128,8 +131,8 @@ enum outcome maildir_write(const struct node *node, const char *path,
     enum outcome outcome = write_as_user(node, path, err);
     (void)umask(mask);
     identity_restore(local);
-    if (outcome != OK && (err->code == EACCES || err->code == ENOENT)) {
-        log_warning("perhaps you need to create the maildirs in advance");
+    if (outcome != OK && err->code == EACCES) {
+        give_advice(identity, err);
     }
     return outcome;
 }

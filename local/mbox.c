@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mbox delivery: lock (fcntl and dotlock as mailbox_delivery_lock says), append,
- * sync; a failed append is cut off again.  Never through a symbolic link that is
- * not root's, never to a file with several names or of somebody else.
+ * mbox delivery: lock (fcntl, flock and dotlock as mailbox_delivery_lock says), append,
+ * sync; a failed append is cut off again.
+ *
+ * In a spool directory that users cannot write, locks and new mailboxes are made with
+ * root's rights; mail is written with the user's in any case.  Never through a symbolic
+ * link that is not root's, never to a file with several names or of somebody else.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -16,10 +17,26 @@
 
 #include "base/log.h"
 #include "local/local.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 
 struct locks {
     bool fcntl, flock, dot;
+};
+
+/* One append in progress. */
+struct append {
+    const struct node *node;
+    const struct mbox *mbox;
+    const struct conf *conf;
+    const struct identity *acting; /* whose rights we have now */
+    struct locks locks;
+    struct str dotlock;
+    bool dotlocked;
+    bool created;
+    int fd;
+    struct stat st;
+    struct err *err;
 };
 
 static struct locks wanted_locks(const struct conf *conf)
@@ -42,10 +59,65 @@ static struct locks wanted_locks(const struct conf *conf)
     return locks;
 }
 
-static void remove_if_stale(const char *path, int64_t limit)
+/* --- errors ---------------------------------------------------------------------- */
+
+static enum outcome refuse(struct append *append, enum outcome outcome, const char *dsn,
+                           const char *reason)
+{
+    const struct mbox *mbox = append->mbox;
+    STR_AUTO struct str text = {0};
+    if (mbox->owner != NULL) {
+        str_printf(&text, "cannot update mailbox %s for user %s. %s", mbox->path,
+                   mbox->owner, reason);
+    } else {
+        str_printf(&text, "cannot append message to file %s: %s", mbox->path, reason);
+    }
+    return outcome == TEMPFAIL ? err_temp(append->err, dsn, "%s", str_ptr(&text))
+                               : err_perm(append->err, dsn, "%s", str_ptr(&text));
+}
+
+/* "WHAT: text of errno". */
+static enum outcome failed(struct append *append, const char *what)
+{
+    const char *dsn = "";
+    STR_AUTO struct str reason = {0};
+    enum outcome outcome = file_error(errno, &dsn);
+    str_printf(&reason, "%s: %m", what);
+    return refuse(append, outcome, dsn, str_ptr(&reason));
+}
+
+/* --- rights ---------------------------------------------------------------------- */
+
+/* From here on with the rights of WHO; going on with other rights is no choice. */
+static bool become(struct append *append, const struct identity *who)
+{
+    const struct identity *acting = append->acting;
+    if (acting != NULL && acting->uid == who->uid && acting->gid == who->gid) {
+        return true;
+    }
+    append->acting = NULL;
+    if (!identity_assume(append->node->tree->message->local, who)) {
+        return false;
+    }
+    append->acting = who;
+    return true;
+}
+
+/* --- dotlock --------------------------------------------------------------------- */
+
+static void pause_between_attempts(const struct conf *conf)
+{
+    int64_t pause = conf_time(conf, P_deliver_lock_delay);
+    struct timespec delay = {.tv_sec = pause / CLOCK_SECOND,
+                             .tv_nsec = pause % CLOCK_SECOND * 1000};
+    (void)nanosleep(&delay, NULL);
+}
+
+static void remove_if_stale(const struct conf *conf, const char *path)
 {
     struct stat st;
-    if (lstat(path, &st) == 0 && st.st_mtime + limit / CLOCK_SECOND < time(NULL)) {
+    int64_t limit = conf_time(conf, P_stale_lock_time) / CLOCK_SECOND;
+    if (lstat(path, &st) == 0 && st.st_mtime + limit < time(NULL)) {
         (void)unlink(path);
     }
 }
@@ -54,9 +126,6 @@ static void remove_if_stale(const char *path, int64_t limit)
 static bool take_dotlock(const struct conf *conf, const char *path)
 {
     int attempts = conf_int(conf, P_deliver_lock_attempts);
-    int64_t pause = conf_time(conf, P_deliver_lock_delay);
-    struct timespec delay = {.tv_sec = pause / CLOCK_SECOND,
-                             .tv_nsec = pause % CLOCK_SECOND * 1000};
     for (int i = 0; i < attempts; i++) {
         int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd >= 0) {
@@ -66,137 +135,226 @@ static bool take_dotlock(const struct conf *conf, const char *path)
         if (errno != EEXIST) {
             return false;
         }
-        remove_if_stale(path, conf_time(conf, P_stale_lock_time));
-        (void)nanosleep(&delay, NULL);
+        remove_if_stale(conf, path);
+        if (i + 1 < attempts) {
+            pause_between_attempts(conf);
+        }
     }
-    errno = EAGAIN;
+    errno = EEXIST;
     return false;
 }
 
-static int open_existing_or_new(const char *path, bool *created)
+/* Devices and the like need no lock file beside them. */
+static bool is_special(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK);
-    *created = false;
-    if (fd < 0 && errno == ENOENT) {
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        *created = fd >= 0;
-    }
-    return fd;
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
-static enum outcome append_failed(struct err *err, const char *path, const char *why)
+static enum outcome lock_by_file(struct append *append)
 {
-    bool temporary = errno == ENOSPC || errno == EAGAIN || errno == EIO ||
-                     errno == EMFILE || errno == ENOMEM;
-    if (temporary) {
-        return err_temp(err, "4.2.0", "cannot append message to file %s: %s%m", path,
-                        why);
+    const struct mbox *mbox = append->mbox;
+    if (!append->locks.dot || is_special(mbox->path)) {
+        return OK;
     }
-    return err_perm(err, errno == EDQUOT ? "5.2.2" : "5.2.0",
-                    "cannot append message to file %s: %s%m", path, why);
+    str_printf(&append->dotlock, "%s.lock", mbox->path);
+    append->dotlocked = take_dotlock(append->conf, str_ptr(&append->dotlock));
+    if (append->dotlocked) {
+        return OK;
+    }
+    STR_AUTO struct str what = {0};
+    str_printf(&what, "unable to create lock file %s", str_ptr(&append->dotlock));
+    if (mbox->owner != NULL || errno == EEXIST) {
+        return failed(append, str_ptr(&what));
+    }
+    /* A file in a directory that its owner cannot write: the other lock must do. */
+    log_warning("%s: %m", str_ptr(&what));
+    return OK;
+}
+
+/* --- the file -------------------------------------------------------------------- */
+
+static int open_existing(const struct mbox *mbox)
+{
+    return open(mbox->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* By the spooler, for the user. */
+static bool create_file(struct append *append)
+{
+    const struct mbox *mbox = append->mbox;
+    const struct identity *user = mbox->user;
+    append->fd =
+        open(mbox->path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (append->fd < 0) {
+        return false;
+    }
+    append->created = true;
+    return mbox->spooler->uid == user->uid ||
+           fchown(append->fd, user->uid, (gid_t)-1) == 0;
+}
+
+static enum outcome open_file(struct append *append)
+{
+    const struct mbox *mbox = append->mbox;
+    if (!become(append, mbox->user)) {
+        return failed(append, "cannot act as the recipient");
+    }
+    append->fd = open_existing(mbox);
+    if (append->fd >= 0 || errno != ENOENT) {
+        return append->fd >= 0 ? OK : failed(append, "cannot open file");
+    }
+    if (!become(append, mbox->spooler)) {
+        return failed(append, "cannot act as the recipient");
+    }
+    if (create_file(append)) {
+        return OK;
+    }
+    if (errno == EEXIST) { /* a link to nowhere, which is not followed */
+        errno = ENOENT;
+        return failed(append, "cannot open file");
+    }
+    return failed(append, "cannot create file exclusively");
 }
 
 /* What an attacker could have put there instead of a mailbox. */
-static enum outcome check_target(int fd, const char *path,
-                                 const struct identity *identity, bool is_mailbox,
-                                 struct stat *st, struct err *err)
+static enum outcome check_file(struct append *append)
 {
-    if (fstat(fd, st) != 0) {
-        return append_failed(err, path, "");
+    const struct mbox *mbox = append->mbox;
+    struct stat link;
+    STR_AUTO struct str reason = {0};
+    if (fstat(append->fd, &append->st) != 0) {
+        return failed(append, "cannot open file");
+    }
+    const struct stat *st = &append->st;
+    if (lstat(mbox->path, &link) == 0 && S_ISLNK(link.st_mode) && link.st_uid != 0) {
+        return refuse(append, PERMFAIL, "5.2.0", "file is a symbolic link");
     }
     if (S_ISREG(st->st_mode) && st->st_nlink != 1) {
-        return err_perm(err, "5.2.0",
-                        "cannot append message to file %s: file has %lu links", path,
-                        (unsigned long)st->st_nlink);
+        str_printf(&reason, "file has %lu hard links", (unsigned long)st->st_nlink);
+        return refuse(append, PERMFAIL, "5.2.0", str_ptr(&reason));
     }
-    if (is_mailbox && (!S_ISREG(st->st_mode) || st->st_uid != identity->uid)) {
-        return err_perm(err, "5.2.0",
-                        "cannot update mailbox %s: not a regular file of the recipient",
-                        path);
+    if (mbox->owner != NULL && st->st_uid != mbox->user->uid &&
+        conf_bool(append->conf, P_strict_mailbox_ownership)) {
+        log_warning("specify \"strict_mailbox_ownership = no\" to ignore mailbox "
+                    "ownership mismatch");
+        str_printf(&reason, "destination %s is not owned by recipient", mbox->path);
+        return refuse(append, TEMPFAIL, "4.2.0", str_ptr(&reason));
     }
     return OK;
 }
 
-static enum outcome append_locked(const struct node *node, int fd, const char *path,
-                                  const struct stat *st, struct err *err)
+static bool lock_file(const struct append *append)
 {
-    const struct conf *conf = node->tree->message->local->conf;
-    const unsigned style = COPY_FROM_LINE | COPY_QUOTE | COPY_BLANK;
-    int64_t limit = conf_long(conf, P_mailbox_size_limit);
-    bool regular = S_ISREG(st->st_mode);
-    off_t end = regular ? lseek(fd, 0, SEEK_END) : 0;
-    if (regular && limit > 0 &&
-        end + node->tree->message->request->content_size > limit) {
-        return err_perm(
-            err, "5.2.2",
-            "cannot update mailbox %s for user %.*s. error writing message: "
-            "File too large",
-            path, VIEW_ARG(node->user));
+    if (append->locks.fcntl && !file_lock(append->fd, false)) {
+        return false;
     }
-    if (!copy_message(node, fd, style) || (regular && fsync(fd) != 0)) {
-        enum outcome outcome = append_failed(err, path, "");
-        if (regular && ftruncate(fd, end) != 0) {
-            log_warning("truncate %s after a failed delivery: %m", path);
+    return !append->locks.flock || flock(append->fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static enum outcome lock_by_kernel(struct append *append)
+{
+    int attempts = conf_int(append->conf, P_deliver_lock_attempts);
+    if (!S_ISREG(append->st.st_mode)) {
+        return OK;
+    }
+    for (int i = 0; i < attempts; i++) {
+        if (lock_file(append)) {
+            return OK;
+        }
+        if (errno != EAGAIN) {
+            break;
+        }
+        if (i + 1 < attempts) {
+            pause_between_attempts(append->conf);
+            errno = EAGAIN;
+        }
+    }
+    return failed(append, "unable to lock for exclusive access");
+}
+
+/* --- the message ----------------------------------------------------------------- */
+
+static unsigned copy_style(const struct conf *conf)
+{
+    return COPY_FROM_LINE | COPY_QUOTE | COPY_BLANK |
+           (copy_wants_delivered(conf, "file") ? COPY_DELIVERED : 0U);
+}
+
+/* Headers and quoting count too, but most of what does not fit need not be written to
+ * know it. */
+static bool append_message(const struct append *append, off_t end)
+{
+    const struct deliver_request *request = append->node->tree->message->request;
+    if (!S_ISREG(append->st.st_mode)) {
+        return copy_message(append->node, append->fd, copy_style(append->conf));
+    }
+    return file_fits(append->conf, end + request->content_size) &&
+           copy_message(append->node, append->fd, copy_style(append->conf)) &&
+           file_fits(append->conf, lseek(append->fd, 0, SEEK_END)) &&
+           fsync(append->fd) == 0;
+}
+
+static enum outcome write_message(struct append *append)
+{
+    const struct local_message *message = append->node->tree->message;
+    bool regular = S_ISREG(append->st.st_mode);
+    off_t end = regular ? lseek(append->fd, 0, SEEK_END) : 0;
+    if (!become(append, append->mbox->user)) {
+        return failed(append, "cannot act as the recipient");
+    }
+    if (!append_message(append, end)) {
+        enum outcome outcome = failed(append, "error writing message");
+        if (regular && ftruncate(append->fd, end) != 0) {
+            log_warning("truncate %s after a failed delivery: %m", append->mbox->path);
         }
         return outcome;
     }
+    if (append->created &&
+        !file_sync_directory(message, append->mbox->path, append->st.st_dev)) {
+        return failed(append, "sync directory");
+    }
     return OK;
 }
 
-static enum outcome append_as_user(const struct node *node, const char *path,
-                                   const struct identity *identity, bool is_mailbox,
-                                   struct err *err)
+static enum outcome append_locked(struct append *append)
 {
-    bool created = false;
-    struct stat st;
-    const struct conf *conf = node->tree->message->local->conf;
-    struct locks locks = wanted_locks(conf);
-    FD_AUTO int fd = open_existing_or_new(path, &created);
-    if (fd < 0) {
-        return append_failed(err, path,
-                             errno == ENOENT ? "cannot create file exclusively: " : "");
-    }
-    enum outcome outcome = check_target(fd, path, identity, is_mailbox, &st, err);
-    if (outcome != OK) {
-        return outcome;
-    }
-    if (S_ISREG(st.st_mode) && ((locks.fcntl && !file_lock(fd, true)) ||
-                                (locks.flock && flock(fd, LOCK_EX) != 0))) {
-        return err_temp(err, "4.2.0", "lock %s: %m", path);
-    }
-    return append_locked(node, fd, path, &st, err);
+    enum outcome outcome = open_file(append);
+    outcome = outcome == OK ? check_file(append) : outcome;
+    outcome = outcome == OK ? lock_by_kernel(append) : outcome;
+    outcome = outcome == OK ? write_message(append) : outcome;
+    fd_close(&append->fd);
+    return outcome;
 }
 
-enum outcome mbox_append(const struct node *node, const char *path,
-                         const struct identity *identity, bool is_mailbox,
+static void unlock_by_file(struct append *append)
+{
+    if (append->dotlocked && become(append, append->mbox->spooler)) {
+        (void)unlink(str_ptr(&append->dotlock));
+    }
+    str_done(&append->dotlock);
+}
+
+enum outcome mbox_append(const struct node *node, const struct mbox *mbox,
                          struct err *err)
 {
     const struct local *local = node->tree->message->local;
-    STR_AUTO struct str lock = {0};
-    str_printf(&lock, "%s.lock", path);
-    if (!identity_assume(local, identity)) {
+    struct append append = {.node = node,
+                            .mbox = mbox,
+                            .conf = local->conf,
+                            .locks = wanted_locks(local->conf),
+                            .fd = -1,
+                            .err = err};
+    if (!become(&append, mbox->spooler)) {
         return err_temp(err, "4.3.5", "cannot act as uid %ld to deliver to %s: %m",
-                        (long)identity->uid, path);
+                        (long)mbox->spooler->uid, mbox->path);
     }
     mode_t mask = umask(077);
-    enum outcome outcome = OK;
-    bool dot = wanted_locks(local->conf).dot;
-    if (dot && !take_dotlock(local->conf, str_ptr(&lock))) {
-        dot = false; /* ours to remove it is not */
-        if (errno == EAGAIN) {
-            outcome =
-                err_temp(err, "4.2.0", "unable to lock for exclusive access: %s", path);
-        } else {
-            /* A directory that users cannot write: the other lock must do. */
-            log_warning("unable to create lock file %s: %m", str_ptr(&lock));
-        }
-    }
+    enum outcome outcome = lock_by_file(&append);
     if (outcome == OK) {
-        outcome = append_as_user(node, path, identity, is_mailbox, err);
+        outcome = append_locked(&append);
     }
-    if (dot) {
-        (void)unlink(str_ptr(&lock));
-    }
+    unlock_by_file(&append);
     (void)umask(mask);
     identity_restore(local);
     return outcome;

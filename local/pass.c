@@ -6,17 +6,7 @@
 #include "base/log.h"
 #include "local/local.h"
 #include "net/connect.h"
-
-static void pass_failed(struct node *node, const char *transport)
-{
-    tree_failed(node, TEMPFAIL, "4.3.0", "mail transport unavailable: %s", transport);
-}
-
-static void take_outcome(struct tree *tree, const struct deliver_outcome *outcome)
-{
-    tree->outcome = *outcome; /* the agent has logged it */
-    tree->failed = outcome->status != DELIVER_SENT;
-}
+#include "sys/clock.h"
 
 /* PATH and the one recipient; true when the agent answered. */
 static bool ask_agent(struct node *node, struct view nexthop, const char *path)
@@ -42,10 +32,16 @@ static bool ask_agent(struct node *node, struct view nexthop, const char *path)
                     deliver_receive_reply(agent, message->arena, &reply) &&
                     reply.count == 1;
     if (answered) {
-        take_outcome(tree, &reply.outcomes[0]);
+        tree_take(node, &reply.outcomes[0]);
     }
     stream_free(&agent);
     return answered;
+}
+
+/* It would come back to us, and wait for the process that waits for it. */
+static bool is_ourselves(const struct node *node, struct view transport)
+{
+    return view_equal_cstr(transport, node->tree->message->local->service->name);
 }
 
 static void pass_to(struct node *node, struct view spec)
@@ -54,13 +50,18 @@ static void pass_to(struct node *node, struct view spec)
     size_t colon = view_index(spec, ':');
     struct view transport = view_first(spec, colon);
     struct view nexthop = view_from(spec, colon + 1);
-    const char *path = arena_printf(arena, "private/%.*s", VIEW_ARG(transport));
     if (nexthop.len == 0) {
         nexthop = node->domain;
     }
     if (transport.len == 0 || view_index(transport, '/') < transport.len ||
-        !ask_agent(node, nexthop, path)) {
-        pass_failed(node, arena_cstr(arena, transport));
+        is_ourselves(node, transport)) {
+        log_warning("bad transport for local recipients: %.*s", VIEW_ARG(spec));
+        tree_failed(node, TEMPFAIL, "4.3.5", "mail system configuration error");
+        return;
+    }
+    const char *path = arena_printf(arena, "private/%.*s", VIEW_ARG(transport));
+    if (!ask_agent(node, nexthop, path)) {
+        tree_failed(node, TEMPFAIL, "4.3.0", "mail transport unavailable");
     }
 }
 
@@ -72,6 +73,7 @@ bool pass_to_maps(struct node *node, struct maps *maps, const char *fixed)
     case MAP_FOUND:
         break;
     case MAP_ERROR:
+        log_warning("%s", err.text);
         tree_failed(node, TEMPFAIL, "4.3.0", "transport lookup error");
         return true;
     case MAP_MISSING:

@@ -8,60 +8,71 @@
 #include "base/log.h"
 #include "local/local.h"
 
-static const char *lookup(void *context, const char *name)
+/* luser_relay is one address.  What looks like a list, a command or a file is refused,
+ * because names from outside are filled in. */
+static bool is_address(const char *luser)
 {
-    const struct node *node = context;
-    struct arena *arena = node->tree->message->arena;
-    const struct {
-        const char *name;
-        struct view value;
-    } values[] = {
-        {"user", node->user},         {"local", node->local_part},
-        {"domain", node->domain},     {"extension", node->extension},
-        {"recipient", node->address},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-        if (strcmp(name, values[i].name) == 0) {
-            return values[i].value.len > 0 ? arena_cstr(arena, values[i].value) : NULL;
-        }
-    }
-    if (strcmp(name, "recipient_delimiter") == 0 && node->extension.len > 0) {
-        return arena_cstr(arena, view_of(node->extension.ptr - 1, 1));
-    }
-    return NULL; /* home and shell: an unknown user has none */
+    return strpbrk(luser, ",\"\\<>|") == NULL && luser[0] != '/' && luser[0] != ':';
 }
 
-static bool relay_to_luser(struct node *node)
+static bool came_from_luser(const struct node *node)
 {
-    struct local_message *message = node->tree->message;
-    const char *luser = conf_raw(message->local->conf, P_luser_relay);
-    STR_AUTO struct str expanded = {0};
-    struct err err;
-    if (luser[0] == '\0') {
-        return false;
-    }
-    for (const struct node *above = node; above != NULL; above = above->parent) {
-        if (above->origin == FROM_LUSER) {
-            return false; /* luser_relay itself is unknown */
+    for (; node != NULL; node = node->parent) {
+        if (node->origin == FROM_LUSER) {
+            return true;
         }
     }
-    if (conf_expand_with(luser, lookup, node, &expanded, &err) != OK) {
+    return false;
+}
+
+static void relay_to_luser(struct node *node, const char *luser)
+{
+    STR_AUTO struct str address = {0};
+    struct err err;
+    if (!is_address(luser)) {
+        log_warning("luser_relay must be one address: %s", luser);
+        tree_failed(node, TEMPFAIL, "4.3.5", "mail system configuration error");
+    } else if (names_expand(node, luser, NULL, &address, NULL, &err) != OK) {
         log_warning("luser_relay: %s", err.text);
         tree_failed(node, TEMPFAIL, "4.3.5", "mail system configuration error");
+    } else {
+        /* In internal form: whatever the unknown name holds, it is part of a name. */
+        expand_address(node, str_view(&address), false, FROM_LUSER);
+    }
+}
+
+/* Addresses that must work, but whose mail nobody misses when they do not. */
+static bool discard_required(struct node *node)
+{
+    const char *double_bounce =
+        conf_str(node->tree->message->local->conf, P_double_bounce_sender);
+    if (view_equal_nocase_cstr(node->user, double_bounce)) {
+        tree_sent(node, node->address,
+                  "undeliverable postmaster notification discarded");
         return true;
     }
-    expand_list(node, arena_view(message->arena, str_view(&expanded)), FROM_LUSER);
-    return true;
+    if (view_equal_cstr(node->user, "mailer-daemon") ||
+        view_equal_cstr(node->user, "postmaster")) {
+        log_warning("required alias not found: %.*s", VIEW_ARG(node->user));
+        tree_sent(node, node->address, "discarded");
+        return true;
+    }
+    return false;
 }
 
 void unknown_deliver(struct node *node)
 {
     const struct local *local = node->tree->message->local;
+    const char *luser = conf_raw(local->conf, P_luser_relay);
     if (pass_to_maps(node, local->fallback_transport_maps,
                      conf_str(local->conf, P_fallback_transport))) {
         return;
     }
-    if (relay_to_luser(node)) {
+    if (luser[0] != '\0' && !came_from_luser(node)) {
+        relay_to_luser(node, luser);
+        return;
+    }
+    if (luser[0] == '\0' && discard_required(node)) {
         return;
     }
     tree_failed(node, PERMFAIL, "5.1.1", "unknown user: \"%.*s\"",
