@@ -419,6 +419,51 @@ static void test_bad_forward_files(void **state)
     world_free(world);
 }
 
+/* Whoever owns an :include: file that a .forward names: the user's rights count. */
+static void test_include_in_forward(void **state)
+{
+    (void)state;
+    struct world *world =
+        world_new(MAILDIR "allow_mail_to_commands = include, forward\n");
+    if (geteuid() == 0) {
+        assert_int_equal(chmod(world->dir, 0755), 0);
+        assert_int_equal(chown(homes[0], 12345, 12345), 0);
+        accounts[0].pw_uid = 12345;
+        accounts[0].pw_gid = 12345;
+        world->context.privileged = true;
+    }
+    test_write_file(world->dir, "list", "\"|id -u; exit 1\"\nx@out.test\n");
+    char *text = xasprintf(":include:%s/list\n", world->dir);
+    test_write_file(homes[0], ".forward", text);
+    free(text);
+    char expected[100];
+    (void)snprintf(expected, sizeof(expected), "Command output: %lu )\n",
+                   (unsigned long)accounts[0].pw_uid);
+    assert_non_null(strstr(deliver(world, "ann@mail.test"), expected));
+    assert_non_null(strstr(str_ptr(&world->log), "(forwarded as F0F0F1)\n"));
+    world_free(world);
+}
+
+/* What root's .forward names gets the rights of default_privs, or does not happen. */
+static void test_forward_of_root(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    struct world *world = world_new(MAILDIR "default_privs = dan\n");
+    world->context.privileged = true;
+    assert_int_equal(chmod(world->dir, 0777), 0);
+    test_write_file(homes[0], ".forward", "\"|id -u; exit 1\"\n");
+    assert_non_null(strstr(deliver(world, "ann@mail.test"),
+                           "warning: default_privs: unknown or privileged user: dan\n"
+                           "ann@mail.test 4.3.5, status=deferred"));
+    accounts[3].pw_uid = 12345;
+    assert_non_null(
+        strstr(deliver(world, "ann@mail.test"), "Command output: 12345 )\n"));
+    world_free(world);
+}
+
 /* --- loops --- */
 
 static void test_delivered_to(void **state)
@@ -600,6 +645,8 @@ int main(void)
         cmocka_unit_test(test_forward_files),
         cmocka_unit_test(test_forward_extension),
         cmocka_unit_test(test_bad_forward_files),
+        cmocka_unit_test(test_include_in_forward),
+        cmocka_unit_test(test_forward_of_root),
         cmocka_unit_test(test_delivered_to),
         cmocka_unit_test(test_forward_loop),
         cmocka_unit_test(test_late_delivered_to),

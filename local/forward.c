@@ -94,6 +94,8 @@ static void expand_forward(struct node *node, const char *path, struct view text
     }
     log_debug("expand %s", path);
     node->forwarding = true;
+    node->has_identity =
+        identity_drop_root(node->tree->message->local, &node->identity);
     (void)expand_lines(node, arena_view(node->tree->message->arena, text),
                        FROM_FORWARD);
     node->forwarding = false;

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "local/local.h"
 
+enum { NOBODYS_GROUP = 65534 };
+
 static bool set_groups(const struct identity *identity)
 {
     return identity->name != NULL ? initgroups(identity->name, identity->gid) == 0
@@ -83,25 +85,25 @@ static bool use_default_privs(const struct local *local, struct identity *out)
     return true;
 }
 
+/* An owner without an account belongs to no group. */
 static struct identity of_uid(uid_t uid)
 {
     const struct passwd *user = getpwuid(uid);
     return (struct identity){.uid = uid,
-                             .gid = user != NULL ? user->pw_gid : (gid_t)uid};
+                             .gid = user != NULL ? user->pw_gid : NOBODYS_GROUP};
+}
+
+bool identity_drop_root(const struct local *local, struct identity *identity)
+{
+    return !local->service->privileged || identity->uid != 0 ||
+           use_default_privs(local, identity);
 }
 
 bool identity_of_list_owner(const struct local *local, uid_t owner,
                             struct identity *out)
 {
-    if (!local->service->privileged) {
-        *out = local->own;
-        return true;
-    }
-    if (owner == 0) {
-        return use_default_privs(local, out);
-    }
-    *out = of_uid(owner);
-    return true;
+    *out = local->service->privileged ? of_uid(owner) : local->own;
+    return identity_drop_root(local, out);
 }
 
 struct identity identity_of_reader(const struct local *local, uid_t owner)

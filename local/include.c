@@ -89,14 +89,17 @@ static bool read_include(struct node *node, const char *path, struct str *text,
     return true;
 }
 
-/* The members have the rights of the file's owner, not of the list above. */
-static void expand_as_owner(struct node *node, struct view text, uid_t owner)
+/* The members have the rights of the file's owner, not of the list above; only what a
+ * user's .forward names stays that user's business, whosever file it is. */
+static void expand_members(struct node *node, struct view text, uid_t owner)
 {
     const struct local *local = node->tree->message->local;
     const struct node saved = *node;
     node->depth++;
-    node->has_identity = identity_of_list_owner(local, owner, &node->identity);
-    node->reader = identity_of_reader(local, owner);
+    if (!node->forwarding) {
+        node->has_identity = identity_of_list_owner(local, owner, &node->identity);
+        node->reader = identity_of_reader(local, owner);
+    }
     (void)expand_lines(node, text, FROM_INCLUDE);
     node->depth = saved.depth;
     node->has_identity = saved.has_identity;
@@ -118,6 +121,6 @@ void include_deliver(struct node *node, struct view path)
         misconfigured(node);
     } else if (!tree_seen(node->tree, "include", node->reader.uid, path) &&
                read_include(node, name, &text, &st)) {
-        expand_as_owner(node, arena_view(arena, str_view(&text)), st.st_uid);
+        expand_members(node, arena_view(arena, str_view(&text)), st.st_uid);
     }
 }

@@ -232,8 +232,10 @@ void identity_restore(const struct local *local);
 NODISCARD bool identity_become(const struct identity *identity);
 /* Send a signal to a process (group, when negative) of another user. */
 void identity_kill(const struct local *local, pid_t pid, int signal_number);
-/* Rights for commands and files in a list that OWNER wrote: the owner's, or those of
- * default_privs instead of root's. */
+/* Commands and files that others name never get root's rights: put those of
+ * default_privs in their place.  False: there are none; told in the log. */
+NODISCARD bool identity_drop_root(const struct local *local, struct identity *identity);
+/* Rights for commands and files in a list that OWNER wrote, without root's. */
 bool identity_of_list_owner(const struct local *local, uid_t owner,
                             struct identity *out);
 /* Rights for reading what a list of OWNER includes: the owner's, root's too. */

@@ -19,9 +19,7 @@ static void run_command(struct node *node, const char *command)
         tree_sent(node, node->address, "delivers to command: %s", command);
         return;
     }
-    /* Commands never run as root, whoever the mail is for. */
-    if (identity.uid == 0 &&
-        !identity_of_list_owner(node->tree->message->local, 0, &identity)) {
+    if (!identity_drop_root(node->tree->message->local, &identity)) {
         tree_failed(node, TEMPFAIL, "4.3.5", "mail system configuration error");
         return;
     }
