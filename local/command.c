@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,7 +29,7 @@
 #include "sys/file.h"
 #include "sys/signal.h"
 
-enum { OUTPUT_MAX_BYTES = 4096, ARGUMENTS_MAX = 256, TROUBLE_FD = 3 };
+enum { OUTPUT_MAX_BYTES = 4096, TROUBLE_FD = 3 };
 
 /* One command on its way. */
 struct run {
@@ -64,7 +65,7 @@ static size_t add_words(struct arena *arena, const char *text, char **argv,
 {
     struct view rest = view_cstr(text);
     struct view word;
-    while (count + 2 < ARGUMENTS_MAX && view_next_word(&rest, " \t", &word)) {
+    while (view_next_word(&rest, " \t", &word)) {
         argv[count++] = arena_cstr(arena, word);
     }
     return count;
@@ -75,7 +76,9 @@ static char **choose_arguments(const struct node *node, const char *command)
     struct arena *arena = node->tree->message->arena;
     const char *shell =
         conf_str(node->tree->message->local->conf, P_local_command_shell);
-    char **argv = arena_alloc(arena, ARGUMENTS_MAX * sizeof(*argv));
+    /* A word and the blank behind it are two bytes at least. */
+    size_t words = (strlen(shell) + strlen(command)) / 2 + strlen("/bin/sh -c x") + 1;
+    char **argv = arena_alloc(arena, words * sizeof(*argv));
     if (shell[0] != '\0') {
         size_t count = add_words(arena, shell, argv, 0);
         argv[count] = arena_strdup(arena, command);
@@ -121,6 +124,15 @@ static int out_of_the_way(int fd)
     return fcntl(fd, F_DUPFD_CLOEXEC, 10);
 }
 
+/* mailbox_size_limit holds for what commands write, too: the write fails. */
+static bool limit_file_size(const struct conf *conf)
+{
+    int64_t size = conf_long(conf, P_mailbox_size_limit);
+    struct rlimit limit = {.rlim_cur = (rlim_t)size, .rlim_max = (rlim_t)size};
+    signal_ignore(SIGXFSZ);
+    return size == 0 || setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
 /* Input, output and the line to the parent become descriptors 0 to 3; nothing else is
  * left. */
 static bool set_descriptors(int input, int output, int trouble)
@@ -143,6 +155,9 @@ NORETURN static void exec_command(const struct run *run, int input, int output,
         give_up(trouble, "cannot set up descriptors");
     }
     trouble = TROUBLE_FD;
+    if (!limit_file_size(run->node->tree->message->local->conf)) {
+        give_up(trouble, "cannot limit the size of files");
+    }
     if (setsid() < 0 || !identity_become(run->identity)) {
         give_up(trouble, "cannot take the rights of the recipient");
     }
@@ -217,6 +232,7 @@ static bool start(struct run *run)
  * for. */
 static bool wait_for(pid_t pid, int64_t deadline, int *status)
 {
+    enum { LONGEST_PAUSE = 50 * CLOCK_MILLISECOND };
     int64_t pause = CLOCK_MILLISECOND;
     for (;;) {
         pid_t ended = waitpid(pid, status, WNOHANG);
@@ -229,7 +245,7 @@ static bool wait_for(pid_t pid, int64_t deadline, int *status)
         }
         struct timespec delay = {.tv_nsec = pause * 1000};
         (void)nanosleep(&delay, NULL);
-        pause = pause < 50 * CLOCK_MILLISECOND ? pause * 2 : pause;
+        pause = pause < LONGEST_PAUSE ? pause * 2 : pause;
     }
 }
 

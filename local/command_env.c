@@ -6,18 +6,19 @@
 #include "base/log.h"
 #include "local/local.h"
 
-enum { ENVIRONMENT_MAX = 128 };
+enum { OWN_VARIABLES_MAX = 30 };
 
 struct environment {
     const struct node *node;
     struct arena *arena;
     char **values;
-    size_t count;
+    size_t count, capacity;
 };
 
 static void set(struct environment *env, const char *name, const char *value)
 {
-    if (value != NULL && env->count + 1 < ENVIRONMENT_MAX) {
+    if (value != NULL) {
+        CHECK(env->count + 1 < env->capacity);
         env->values[env->count++] = arena_printf(env->arena, "%s=%s", name, value);
     }
 }
@@ -101,8 +102,12 @@ static void add_exported(struct environment *env)
 
 char **command_environment(const struct node *node)
 {
-    struct environment env = {.node = node, .arena = node->tree->message->arena};
-    env.values = arena_alloc(env.arena, ENVIRONMENT_MAX * sizeof(*env.values));
+    const char *exported =
+        conf_str(node->tree->message->local->conf, P_export_environment);
+    struct environment env = {.node = node,
+                              .arena = node->tree->message->arena,
+                              .capacity = OWN_VARIABLES_MAX + strlen(exported) / 2 + 1};
+    env.values = arena_alloc(env.arena, env.capacity * sizeof(*env.values));
     set(&env, "PATH", "/usr/bin:/bin");
     add_user(&env);
     add_envelope(&env);

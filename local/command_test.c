@@ -260,6 +260,35 @@ static void test_child_keeps_input(void **state)
     world_free(world);
 }
 
+/* What a command writes is a mailbox, too. */
+static void test_size_limit(void **state)
+{
+    (void)state;
+    struct world *world =
+        world_with("head -c 5000 /dev/zero > got",
+                   "message_size_limit = 1000\nmailbox_size_limit = 2000\n");
+    assert_non_null(strstr(deliver(world, "c@mail.test"), "File too large )\n"));
+    struct stat st;
+    assert_int_equal(stat("got", &st), 0);
+    assert_int_equal(st.st_size, 2000);
+    world_free(world);
+}
+
+/* A command without a shell: none of its words is lost. */
+static void test_many_arguments(void **state)
+{
+    (void)state;
+    STR_AUTO struct str command = {0};
+    str_add_cstr(&command, "/bin/sh count");
+    for (int i = 0; i < 400; i++) {
+        str_add_cstr(&command, " x");
+    }
+    struct world *world = world_with(str_ptr(&command), "");
+    test_write_file(world->dir, "count", "echo $#\nexit 1\n");
+    assert_non_null(strstr(deliver(world, "c@mail.test"), "Command output: 400 )\n"));
+    world_free(world);
+}
+
 /* Nobody is left over. */
 static void test_no_zombies(void **state)
 {
@@ -287,6 +316,8 @@ int main(void)
         cmocka_unit_test(test_own_shell),
         cmocka_unit_test(test_time_limit),
         cmocka_unit_test(test_child_keeps_input),
+        cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_many_arguments),
         cmocka_unit_test(test_no_zombies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
