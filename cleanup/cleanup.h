@@ -10,6 +10,7 @@
  *   alias.c      virtual aliases
  *   header.c     the header section of the content, in a stream
  *   missing.c    headers that the message should have had
+ *   announce.c   what the queue manager is told
  */
 #ifndef CLEANUP_CLEANUP_H
 #define CLEANUP_CLEANUP_H
@@ -76,7 +77,8 @@ struct message {
     struct arena arena;
     unsigned flags; /* enum submit_flags */
     char id[QUEUE_ID_MAX];
-    int fd; /* until the writer takes it over */
+    int fd;     /* until the writer takes it over */
+    const char *queue; /* where the file has its name; NULL: nowhere yet */
     int64_t arrival_time;
     struct queue_writer *writer;
     bool late; /* content has ended */
@@ -84,6 +86,10 @@ struct message {
     struct view encoding; /* "8bit", "7bit"; empty: nobody said */
     bool has_sender;
     struct htab *recipients; /* the duplicate filter */
+    struct view *addresses; /* the recipients as written, to be resolved; the first
+                               HANDOVER_RECIPIENTS_MAX */
+    size_t address_count;
+    struct resolve_reply *routes; /* of ADDRESSES; NULL: the queue manager finds out */
     struct view first_recipient;
     int64_t envelope_size; /* queue file bytes before the content */
     int64_t client_size;   /* content bytes that count for message_size_limit */
@@ -93,6 +99,8 @@ struct message {
 
 /* Create the queue file.  NULL with ERR. */
 struct message *message_new(struct settings *settings, unsigned flags, struct err *err);
+/* A message that was made ahead of time begins now. */
+void message_begin(struct message *message, unsigned flags);
 /* Removes the queue file unless it was committed. */
 void message_free(struct message **message);
 /* Take in one record.  False: it may not come here (protocol error).  What is wrong
@@ -107,6 +115,15 @@ static inline bool message_ok(const struct message *message)
 {
     return message->result.status == SUBMIT_OK;
 }
+
+/* --- announce.c ------------------------------------------------------------------- */
+
+/* ADDRESS, in the message's arena, has been written as a recipient. */
+void announce_note(struct message *message, struct view address);
+/* Find out where the recipients go, while nobody waits for it alone.  Waits on tables. */
+void announce_resolve(struct message *message);
+/* Tell the queue manager of the message, which is in incoming/ and durable. */
+void announce_send(struct message *message);
 
 /* --- envelope.c ------------------------------------------------------------------- */
 

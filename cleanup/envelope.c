@@ -49,6 +49,7 @@ static void write_recipient(struct message *message,
         message->first_recipient = arena_view(&message->arena, recipient->address);
     }
     queue_writer_recipient(message->writer, recipient);
+    announce_note(message, recipient->address);
 }
 
 /* RECIPIENT's address is final but for aliases. */

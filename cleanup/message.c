@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One message on its way into the queue.  Its file exists from the beginning, as
- * the queue ID is made from it; it is a message only after the commit, and is
- * removed unless it gets there.
+ * the queue ID is made from it; but it has no name before it is complete, so that a
+ * message that does not get there leaves nothing behind.  On file systems that cannot do
+ * that it has its name from the beginning, and is removed unless it is committed.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -17,19 +19,31 @@ struct message *message_new(struct settings *settings, unsigned flags, struct er
 {
     char id[QUEUE_ID_MAX];
     bool long_ids = conf_bool(settings->conf, P_enable_long_queue_ids);
-    int fd = queue_create(settings->dirs, QUEUE_INCOMING, long_ids, id, err);
+    int fd = queue_create_unnamed(settings->dirs, QUEUE_INCOMING, long_ids, id);
+    const char *queue = NULL;
+    if (fd < 0) {
+        queue = QUEUE_INCOMING;
+        fd = queue_create(settings->dirs, queue, long_ids, id, err);
+    }
     if (fd < 0) {
         return NULL;
     }
     struct message *message = xcalloc(1, sizeof(*message));
     message->settings = settings;
-    message->flags = flags;
+    message->queue = queue;
     message->fd = fd;
     memcpy(message->id, id, sizeof(id));
-    message->arrival_time = clock_wall();
     message->recipients = htab_new();
     message->result.status = SUBMIT_OK;
+    message_begin(message, flags);
     return message;
+}
+
+void message_begin(struct message *message, unsigned flags)
+{
+    CHECK(message->writer == NULL);
+    message->flags = flags;
+    message->arrival_time = clock_wall();
 }
 
 void message_free(struct message **message)
@@ -42,8 +56,8 @@ void message_free(struct message **message)
     *message = NULL;
     fd_close(&m->fd);
     queue_writer_free(&m->writer);
-    if (m->id[0] != '\0' && !queue_remove(m->settings->dirs, QUEUE_INCOMING, m->id)) {
-        log_warning("remove %s/%s: %m", QUEUE_INCOMING, m->id);
+    if (m->queue != NULL && !queue_remove(m->settings->dirs, m->queue, m->id)) {
+        log_warning("remove %s/%s: %m", m->queue, m->id);
     }
     if (m->result.status == SUBMIT_TOO_BIG) {
         log_warning("mail_stream_cleanup: close error"); /* log readers know it */
@@ -178,18 +192,46 @@ bool message_record(struct message *message, const struct submit_record *record)
 
 /* --- the end ---------------------------------------------------------------------- */
 
-static void announce(struct message *message)
+static bool holds(const struct message *message)
 {
-    if ((message->flags & SUBMIT_HOLD) == 0) {
-        /* Mail that is not announced is found by the queue manager's scans. */
-        (void)notify_channel_send(message->settings->qmgr, NOTIFY_NEW,
-                                  view_cstr(message->id));
-        return;
+    return (message->flags & SUBMIT_HOLD) != 0;
+}
+
+static void write_failed(struct message *message, const char *what)
+{
+    log_warning("%s: %s", message->id, what);
+    message_fail(message, SUBMIT_WRITE_ERROR, "4.3.0", "queue file write error");
+}
+
+/* The file, which is complete, gets its name where it belongs. */
+static bool put_in_place(struct message *message)
+{
+    const char *queue = holds(message) ? QUEUE_HOLD : QUEUE_INCOMING;
+    const struct queue_dirs *dirs = message->settings->dirs;
+    bool done = message->queue != NULL && strcmp(message->queue, queue) == 0;
+    if (message->queue == NULL) {
+        int fd = queue_writer_fd(message->writer);
+        done = queue_give_name(dirs, fd, queue, message->id);
+    } else if (!done) {
+        done = queue_move(dirs, message->queue, queue, message->id);
     }
-    if (!queue_move(message->settings->dirs, QUEUE_INCOMING, QUEUE_HOLD, message->id)) {
-        log_warning("%s: move to %s: %m", message->id, QUEUE_HOLD);
-        message_fail(message, SUBMIT_WRITE_ERROR, "4.3.0", "queue file write error");
+    message->queue = done ? queue : message->queue;
+    return done;
+}
+
+/* The bytes, then the name, then the sync of both. */
+static bool make_durable(struct message *message)
+{
+    struct err err = {0};
+    if (queue_writer_complete(message->writer, &err) != OK) {
+        write_failed(message, err.text);
+    } else if (!put_in_place(message)) {
+        (void)err_temp(&err, "4.3.0", "name queue file: %m");
+        write_failed(message, err.text);
+    } else if (queue_writer_commit(message->writer, true, &err) != OK) {
+        write_failed(message, err.text);
     }
+    return message_ok(message);
 }
 
 /* All parts of the file are in the writer; *OK tells whether it may be committed. */
@@ -213,7 +255,6 @@ static bool complete_file(struct message *message)
 
 void message_commit(struct message *message)
 {
-    struct err err = {0};
     if (!message->has_sender) {
         message_fail(message, SUBMIT_WRITE_ERROR, "4.3.0", "no sender");
     }
@@ -221,13 +262,12 @@ void message_commit(struct message *message)
         return;
     }
     message->result.size = queue_writer_content_size(message->writer);
-    if (queue_writer_commit(message->writer, true, &err) != OK) {
-        log_warning("%s: write queue file: %s", message->id, err.text);
-        message_fail(message, SUBMIT_WRITE_ERROR, "4.3.0", "queue file write error");
+    announce_resolve(message);
+    if (!make_durable(message)) {
         return;
     }
-    announce(message);
-    if (message_ok(message)) {
-        message->id[0] = '\0'; /* the file is the queue's now */
+    if (!holds(message)) {
+        announce_send(message);
     }
+    message->queue = NULL; /* the file is the queue's now */
 }

@@ -5,14 +5,22 @@
  *
  * A message that cannot succeed any more is answered at once; what the client
  * still sends of it is read and forgotten, up to its FINISH.
+ *
+ * A client that says so (SUBMIT_AHEAD) gets the next queue ID together with the answer:
+ * the file of that ID is made while nobody waits for it, and lies there empty and
+ * locked until the client has a message, or leaves.
  */
 #include "cleanup/session.h"
 
 #include "base/log.h"
+#include "sys/clock.h"
 
 struct exchange {
+    struct settings *settings;
     struct stream *client;
     struct message *message;
+    struct message *next; /* opened ahead */
+    const bool *stopping;
     bool answered;
 };
 
@@ -24,6 +32,23 @@ static bool answer(struct exchange *exchange)
     exchange->answered = true;
     CHECK(exchange->message->result.status < SUBMIT_LOST);
     return submit_send_result(exchange->client, &exchange->message->result);
+}
+
+/* The message is safe in the queue. */
+static bool answer_and_open(struct exchange *exchange)
+{
+    struct err err = {0};
+    CHECK(!exchange->answered && message_ok(exchange->message));
+    exchange->answered = true;
+    if (!*exchange->stopping) {
+        exchange->next = message_new(exchange->settings, 0, &err);
+        if (exchange->next == NULL) {
+            log_warning("%s", err.text);
+        }
+    }
+    return submit_send_result_and_opened(
+        exchange->client, &exchange->message->result, exchange->next != NULL,
+        view_cstr(exchange->next != NULL ? exchange->next->id : err.text));
 }
 
 /* False: the connection is of no more use. */
@@ -40,6 +65,16 @@ static bool take_record(struct exchange *exchange, const struct submit_record *r
     return message_ok(message) || answer(exchange);
 }
 
+static bool finish(struct exchange *exchange)
+{
+    struct message *message = exchange->message;
+    if (message_ok(message)) {
+        message_commit(message);
+    }
+    bool ahead = (message->flags & SUBMIT_AHEAD) != 0;
+    return message_ok(message) && ahead ? answer_and_open(exchange) : answer(exchange);
+}
+
 /* Everything from OPENED on.  False: the connection is of no more use. */
 static bool receive_message(struct exchange *exchange)
 {
@@ -49,10 +84,7 @@ static bool receive_message(struct exchange *exchange)
         case SUBMIT_FRAME_ABORT:
             return true;
         case SUBMIT_FRAME_FINISH:
-            if (message_ok(exchange->message)) {
-                message_commit(exchange->message);
-            }
-            return answer(exchange);
+            return finish(exchange);
         default:
             if (!take_record(exchange, &record)) {
                 return false;
@@ -62,41 +94,69 @@ static bool receive_message(struct exchange *exchange)
     return false;
 }
 
-static bool serve_message(struct settings *settings, struct stream *client,
-                          uint64_t flags)
+/* The message that an OPEN begins: a new one, or the one that was opened ahead.  False:
+ * the connection is of no more use. */
+static bool open_message(struct exchange *exchange, unsigned flags)
 {
     struct err err = {0};
-    struct message *message = message_new(settings, (unsigned)flags, &err);
-    if (message == NULL) {
-        log_warning("%s", err.text);
-        return submit_send_opened(client, false, view_cstr(err.text));
+    exchange->answered = false;
+    exchange->message = exchange->next;
+    exchange->next = NULL;
+    if (exchange->message != NULL) {
+        message_begin(exchange->message, flags);
+        return true;
     }
-    struct exchange exchange = {.client = client, .message = message};
-    bool usable = submit_send_opened(client, true, view_cstr(message->id)) &&
-                  receive_message(&exchange);
-    message_free(&message);
+    exchange->message = message_new(exchange->settings, flags, &err);
+    if (exchange->message != NULL) {
+        return submit_send_opened(exchange->client, true,
+                                  view_cstr(exchange->message->id));
+    }
+    log_warning("%s", err.text);
+    return submit_send_opened(exchange->client, false, view_cstr(err.text));
+}
+
+static bool serve_message(struct exchange *exchange, unsigned flags)
+{
+    bool usable = open_message(exchange, flags);
+    if (exchange->message == NULL) {
+        return usable;
+    }
+    usable = usable && receive_message(exchange);
+    message_free(&exchange->message);
     return usable;
+}
+
+/* The next OPEN.  Who was given a queue ID may be in the middle of a message that has
+ * not been flushed to us: we wait for as long as it is there.  Others connect again. */
+static bool await_open(struct exchange *exchange, struct submit_record *record)
+{
+    const struct conf *conf = exchange->settings->conf;
+    if (*exchange->stopping && exchange->next == NULL) {
+        return false;
+    }
+    stream_set_timeout(exchange->client, exchange->next != NULL
+                                             ? CLOCK_NEVER
+                                             : conf_time(conf, P_max_idle));
+    if (!submit_receive(exchange->client, record)) {
+        return false;
+    }
+    stream_set_timeout(exchange->client, conf_time(conf, P_ipc_timeout));
+    if (record->kind != SUBMIT_FRAME_OPEN) {
+        log_warning("client submits a message without opening it");
+        return false;
+    }
+    return true;
 }
 
 void session_serve(struct settings *settings, struct stream *client,
                    const bool *stopping)
 {
+    struct exchange exchange = {
+        .settings = settings, .client = client, .stopping = stopping};
     struct submit_record record;
-    int64_t busy_time = conf_time(settings->conf, P_ipc_timeout);
-    int64_t idle_time = conf_time(settings->conf, P_max_idle);
-    while (!*stopping) {
-        stream_set_timeout(client, idle_time);
-        if (!submit_receive(client, &record)) {
-            return;
-        }
-        stream_set_timeout(client, busy_time);
-        if (record.kind != SUBMIT_FRAME_OPEN) {
-            log_warning("client submits a message without opening it");
-            return;
-        }
-        if (!serve_message(settings, client, record.number)) {
-            return;
-        }
+    while (await_open(&exchange, &record) &&
+           serve_message(&exchange, (unsigned)record.number)) {
         stream_trim(client);
     }
+    message_free(&exchange.next);
 }

@@ -129,6 +129,7 @@ struct settings *settings_new(const struct conf *conf)
     struct settings *settings = xcalloc(1, sizeof(*settings));
     settings->conf = conf;
     settings->dirs = queue_dirs_new(conf);
+    queue_dirs_use_unnamed(settings->dirs);
     settings->route = route_open(conf);
     settings->delimiters = conf_str(conf, P_recipient_delimiter);
     settings->size_limit = conf_long(conf, P_message_size_limit);

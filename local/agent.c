@@ -68,6 +68,7 @@ void local_agent_ready(struct local *local)
     local->dirs = queue_dirs_new(local->conf);
     local->submit = submit_client_new(local->conf, NULL);
     local->host = host_name();
+    local->accounts = account_cache_new();
     local->own = (struct identity){.uid = geteuid(), .gid = getegid()};
 }
 
@@ -91,6 +92,7 @@ void local_agent_close(struct local **local)
     submit_client_free(&l->submit);
     queue_dirs_free(&l->dirs);
     free(l->host);
+    account_cache_free(&l->accounts);
     free(l);
 }
 
@@ -113,6 +115,7 @@ static void deliver_one(struct local_message *message, size_t index,
     tree_init(&tree, message, index);
     struct node node = recipient_node(&tree, NULL, FROM_REQUEST, recipient->address);
     recipient_deliver(&node);
+    identity_settle(message->local);
     resend_flush(&node);
     if (tree.leaves == 0) { /* a list with nobody on it */
         tree_sent(&node, node.address, "discarded");
@@ -131,7 +134,8 @@ void local_agent_deliver(struct local *local, const struct deliver_request *requ
     struct stat st;
     struct local_message message = {
         .local = local, .request = request, .arena = arena, .handed = clock_wall()};
-    FD_AUTO int fd = deliver_open_message(local->dirs, request, &err);
+    FD_AUTO int fd =
+        deliver_load_message(local->dirs, request, arena, &message.content, &err);
     if (fd >= 0 && fstat(fd, &st) != 0) {
         (void)err_temp(&err, "4.3.0", "queue file: %m");
         fd_close(&fd);

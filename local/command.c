@@ -150,15 +150,16 @@ static bool set_descriptors(int input, int output, int trouble)
 NORETURN static void exec_command(const struct run *run, int input, int output,
                                   int trouble)
 {
+    struct local *local = run->node->tree->message->local;
     signal_reset_all();
     if (!set_descriptors(input, output, trouble)) {
         give_up(trouble, "cannot set up descriptors");
     }
     trouble = TROUBLE_FD;
-    if (!limit_file_size(run->node->tree->message->local->conf)) {
+    if (!limit_file_size(local->conf)) {
         give_up(trouble, "cannot limit the size of files");
     }
-    if (setsid() < 0 || !identity_become(run->identity)) {
+    if (setsid() < 0 || !identity_become(local, run->identity)) {
         give_up(trouble, "cannot take the rights of the recipient");
     }
     if (run->directory != NULL && chdir(run->directory) != 0) {
@@ -251,7 +252,7 @@ static bool wait_for(pid_t pid, int64_t deadline, int *status)
 
 static void end_child(const struct run *run, pid_t *pid)
 {
-    const struct local *local = run->node->tree->message->local;
+    struct local *local = run->node->tree->message->local;
     if (*pid <= 0) {
         return;
     }

@@ -68,14 +68,17 @@ static enum forward_result read_open_file(int fd, const char *path, uid_t user,
 static enum forward_result read_forward(const struct node *node, const char *path,
                                         struct str *text)
 {
-    const struct local *local = node->tree->message->local;
+    struct local *local = node->tree->message->local;
     if (!identity_assume(local, &node->identity)) {
         return FORWARD_MISSING; /* the mailbox has the same trouble, and tells */
     }
     FD_AUTO int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && is_missing(errno)) {
+        return FORWARD_MISSING; /* the mailbox, most likely, is written as the user */
+    }
     identity_restore(local);
     if (fd < 0) {
-        return is_missing(errno) ? FORWARD_MISSING : FORWARD_ERROR;
+        return FORWARD_ERROR;
     }
     return read_open_file(fd, path, node->account->pw_uid, text);
 }

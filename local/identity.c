@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -15,23 +16,36 @@
 
 enum { NOBODYS_GROUP = 65534 };
 
-static bool set_groups(const struct identity *identity)
+static bool set_groups(struct local *local, const struct identity *identity)
 {
-    return identity->name != NULL ? initgroups(identity->name, identity->gid) == 0
-                                  : setgroups(1, &identity->gid) == 0;
+    return identity->name != NULL
+               ? account_set_groups(local->accounts, identity->name, identity->gid)
+               : setgroups(1, &identity->gid) == 0;
 }
 
-bool identity_assume(const struct local *local, const struct identity *identity)
+static bool same_rights(const struct identity *a, const struct identity *b)
+{
+    bool same_groups = a->name == NULL || b->name == NULL ? a->name == b->name
+                                                          : strcmp(a->name, b->name) == 0;
+    return a->uid == b->uid && a->gid == b->gid && same_groups;
+}
+
+bool identity_assume(struct local *local, const struct identity *identity)
 {
     if (!local->service->privileged) {
         errno = EPERM;
         return identity->uid == geteuid();
     }
+    if (local->unsettled && same_rights(&local->assumed, identity)) {
+        return true;
+    }
     if (seteuid(0) != 0) {
         return false;
     }
-    if (set_groups(identity) && setegid(identity->gid) == 0 &&
+    if (set_groups(local, identity) && setegid(identity->gid) == 0 &&
         seteuid(identity->uid) == 0) {
+        local->assumed = *identity;
+        local->unsettled = true;
         return true;
     }
     int saved_errno = errno;
@@ -40,7 +54,7 @@ bool identity_assume(const struct local *local, const struct identity *identity)
     return false;
 }
 
-void identity_restore(const struct local *local)
+void identity_restore(struct local *local)
 {
     const struct identity *own = &local->own;
     if (!local->service->privileged) {
@@ -52,19 +66,27 @@ void identity_restore(const struct local *local)
         seteuid(own->uid) != 0) {
         log_fatal("cannot return to the rights of uid %ld: %m", (long)own->uid);
     }
+    local->unsettled = false;
     errno = saved_errno;
 }
 
-bool identity_become(const struct identity *identity)
+void identity_settle(struct local *local)
+{
+    if (local->unsettled) {
+        identity_restore(local);
+    }
+}
+
+bool identity_become(struct local *local, const struct identity *identity)
 {
     if (getuid() != 0) {
         return identity->uid == getuid();
     }
-    return seteuid(0) == 0 && set_groups(identity) && setgid(identity->gid) == 0 &&
+    return seteuid(0) == 0 && set_groups(local, identity) && setgid(identity->gid) == 0 &&
            setuid(identity->uid) == 0 && (identity->uid == 0 || setuid(0) != 0);
 }
 
-void identity_kill(const struct local *local, pid_t pid, int signal_number)
+void identity_kill(struct local *local, pid_t pid, int signal_number)
 {
     bool raised = local->service->privileged && seteuid(0) == 0;
     (void)kill(pid, signal_number); /* gone already: all the better */

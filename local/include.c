@@ -27,7 +27,7 @@ static bool is_lasting(int error)
 
 static int open_include(struct node *node, const char *path)
 {
-    const struct local *local = node->tree->message->local;
+    struct local *local = node->tree->message->local;
     if (!identity_assume(local, &node->reader)) {
         return -1;
     }
@@ -93,7 +93,7 @@ static bool read_include(struct node *node, const char *path, struct str *text,
  * user's .forward names stays that user's business, whosever file it is. */
 static void expand_members(struct node *node, struct view text, uid_t owner)
 {
-    const struct local *local = node->tree->message->local;
+    struct local *local = node->tree->message->local;
     const struct node saved = *node;
     node->depth++;
     if (!node->forwarding) {

@@ -20,6 +20,7 @@
 #include "rpc/deliver_agent.h"
 #include "rpc/submit.h"
 #include "service/service.h"
+#include "sys/account.h"
 
 /* Whose rights a mailbox, file or command delivery uses. */
 struct identity {
@@ -40,7 +41,10 @@ struct local {
     struct submit_client *submit;
     const char *delimiters; /* recipient_delimiter */
     char *host;             /* of this machine, for Maildir file names */
-    struct identity own;    /* the rights between deliveries */
+    struct account_cache *accounts;
+    struct identity own;     /* the rights between deliveries */
+    struct identity assumed; /* whose rights the process has until identity_settle() */
+    bool unsettled;
 };
 
 /* One request's message. */
@@ -49,7 +53,8 @@ struct local_message {
     const struct deliver_request *request;
     struct arena *arena; /* freed after the request */
     int fd;
-    dev_t device;   /* of the queue file */
+    struct view content; /* of a small message; of others, PTR is NULL */
+    dev_t device;        /* of the queue file */
     int64_t handed; /* when the request came */
     struct deliver_leaf *leaves;
     size_t leaf_count, leaf_capacity;
@@ -225,13 +230,15 @@ enum outcome command_result(const char *command, int status, struct view output,
                             struct str *reason_out);
 
 /* identity.c: switch effective rights and back; false: not possible (no root). */
-NODISCARD bool identity_assume(const struct local *local,
-                               const struct identity *identity);
-void identity_restore(const struct local *local);
+NODISCARD bool identity_assume(struct local *local, const struct identity *identity);
+void identity_restore(struct local *local);
+/* The end of rights that were not given back at once, because the next thing to do is
+ * likely to want the same ones (mailbox after .forward). */
+void identity_settle(struct local *local);
 /* For good, in a child before exec. */
-NODISCARD bool identity_become(const struct identity *identity);
+NODISCARD bool identity_become(struct local *local, const struct identity *identity);
 /* Send a signal to a process (group, when negative) of another user. */
-void identity_kill(const struct local *local, pid_t pid, int signal_number);
+void identity_kill(struct local *local, pid_t pid, int signal_number);
 /* Commands and files that others name never get root's rights: put those of
  * default_privs in their place.  False: there are none; told in the log. */
 NODISCARD bool identity_drop_root(const struct local *local, struct identity *identity);

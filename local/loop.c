@@ -57,8 +57,11 @@ void loop_prepare(struct local_message *message)
 {
     STR_AUTO struct str text = {0};
     struct header header;
-    read_headers(message, &text);
-    struct view rest = str_view(&text);
+    struct view rest = message->content;
+    if (rest.ptr == NULL) {
+        read_headers(message, &text);
+        rest = str_view(&text);
+    }
     while (header_next(&rest, &header)) {
         if (view_equal_nocase_cstr(header.name, "Delivered-To")) {
             add_address(message, header.value);

@@ -37,6 +37,11 @@ static bool deliver_by_command(struct node *node)
     struct local *local = node->tree->message->local;
     STR_AUTO struct str command = {0};
     struct err err;
+    if (maps_empty(local->mailbox_command_maps) &&
+        conf_raw(local->conf, P_mailbox_command)[0] == '\0') {
+        return false;
+    }
+    identity_settle(local);
     switch (maps_find(local->mailbox_command_maps, view_cstr(node->account->pw_name),
                       &command, NULL, &err)) {
     case MAP_FOUND:
@@ -103,6 +108,7 @@ static void deliver_to_spool(struct node *node)
 {
     const char *spool =
         conf_str(node->tree->message->local->conf, P_mail_spool_directory);
+    identity_settle(node->tree->message->local);
     struct identity spooler = spooler_of(node, spool);
     STR_AUTO struct str path = {0};
     /* A spool directory with a slash at its end holds Maildirs. */
@@ -131,7 +137,7 @@ static void deliver_to_home(struct node *node, const char *home_mailbox)
  * elsewhere. */
 static bool has_home(struct node *node)
 {
-    const struct local *local = node->tree->message->local;
+    struct local *local = node->tree->message->local;
     const char *home = node->account->pw_dir;
     struct stat st;
     if (!conf_bool(local->conf, P_require_home_directory)) {

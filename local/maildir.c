@@ -56,7 +56,7 @@ static bool move(const char *maildir, const char *from, const char *to)
            (errno == ENOENT && make_folders(maildir) && rename(from, to) == 0);
 }
 
-static void final_name(const struct local *local, const char *maildir,
+static void final_name(struct local *local, const char *maildir,
                        const struct stat *st, struct str *out)
 {
     int64_t now = clock_wall();
@@ -122,14 +122,12 @@ static void give_advice(const struct identity *identity, const struct err *err)
 enum outcome maildir_write(const struct node *node, const char *path,
                            const struct identity *identity, struct err *err)
 {
-    const struct local *local = node->tree->message->local;
+    struct local *local = node->tree->message->local;
     if (!identity_assume(local, identity)) {
         return err_temp(err, "4.3.5", "cannot act as uid %ld to deliver to %s: %m",
                         (long)identity->uid, path);
     }
-    mode_t mask = umask(077);
     enum outcome outcome = write_as_user(node, path, err);
-    (void)umask(mask);
     identity_restore(local);
     if (outcome != OK && err->code == EACCES) {
         give_advice(identity, err);

@@ -338,7 +338,7 @@ static void unlock_by_file(struct append *append)
 enum outcome mbox_append(const struct node *node, const struct mbox *mbox,
                          struct err *err)
 {
-    const struct local *local = node->tree->message->local;
+    struct local *local = node->tree->message->local;
     struct append append = {.node = node,
                             .mbox = mbox,
                             .conf = local->conf,
@@ -349,13 +349,11 @@ enum outcome mbox_append(const struct node *node, const struct mbox *mbox,
         return err_temp(err, "4.3.5", "cannot act as uid %ld to deliver to %s: %m",
                         (long)mbox->spooler->uid, mbox->path);
     }
-    mode_t mask = umask(077);
     enum outcome outcome = lock_by_file(&append);
     if (outcome == OK) {
         outcome = append_locked(&append);
     }
     unlock_by_file(&append);
-    (void)umask(mask);
     identity_restore(local);
     return outcome;
 }

@@ -67,8 +67,12 @@ static void pass_to(struct node *node, struct view spec)
 
 bool pass_to_maps(struct node *node, struct maps *maps, const char *fixed)
 {
+    if (maps_empty(maps) && fixed[0] == '\0') {
+        return false;
+    }
     STR_AUTO struct str spec = {0};
     struct err err;
+    identity_settle(node->tree->message->local);
     switch (maps_find(maps, node->user, &spec, NULL, &err)) {
     case MAP_FOUND:
         break;

@@ -49,16 +49,15 @@ struct node recipient_node(struct tree *tree, struct node *parent, enum origin o
 }
 
 /* The account NAME; NULL with *ERROR set when the lookup itself failed. */
-static const struct passwd *find_user(struct arena *arena, struct view name, int *error)
+static const struct passwd *find_user(struct local *local, struct arena *arena,
+                                      struct view name, int *error)
 {
     const char *text = arena_cstr(arena, name);
     if (strlen(text) != name.len || name.len == 0) {
         return NULL; /* an embedded NUL is nobody's name */
     }
-    errno = 0;
-    const struct passwd *user = getpwnam(text);
+    const struct passwd *user = account_by_name(local->accounts, text, error);
     if (user == NULL) {
-        *error = errno == ENOENT || errno == ESRCH ? 0 : errno;
         return NULL;
     }
     struct passwd *copy = arena_alloc(arena, sizeof(*copy));
@@ -73,12 +72,13 @@ static const struct passwd *find_user(struct arena *arena, struct view name, int
 static const struct passwd *find_account(struct node *node, int *error)
 {
     struct arena *arena = node->tree->message->arena;
-    const struct passwd *account = find_user(arena, node->local_part, error);
+    struct local *local = node->tree->message->local;
+    const struct passwd *account = find_user(local, arena, node->local_part, error);
     if (account != NULL) {
         node->user = node->local_part;
         node->extension = VIEW("");
     } else if (*error == 0 && node->extension.len > 0) {
-        account = find_user(arena, node->user, error);
+        account = find_user(local, arena, node->user, error);
     }
     return account;
 }

@@ -2,8 +2,8 @@
 /*
  * Connections to delivery agents, kept between deliveries.  An exclusive agent
  * serves one connection at a time, so a kept connection occupies a process: while
- * another delivery waits for its first answer (there may be no process left for
- * it), connections are closed after use instead of kept.
+ * another delivery has waited for its first answer for a while (there may be no process
+ * left for it), connections are closed after use instead of kept.
  */
 #include <stdlib.h>
 
@@ -13,6 +13,8 @@
 
 /* Requests on one connection before it is given up, so that agents retire. */
 enum { AGENT_MAX_REQUESTS = 500 };
+/* Longer than it takes to start a process and deliver. */
+enum { FIRST_ANSWER_USUAL = 100 * CLOCK_MILLISECOND };
 
 struct agent *agent_get(struct transport *transport, struct err *err)
 {
@@ -37,9 +39,17 @@ struct agent *agent_get(struct transport *transport, struct err *err)
     return agent;
 }
 
+/* A delivery has waited for its first answer for so long that it may be waiting for a
+ * process. */
+static bool is_crowded(const struct transport *transport)
+{
+    return transport->unproven > 0 &&
+           clock_now() - transport->unproven_since > FIRST_ANSWER_USUAL;
+}
+
 void agent_put(struct qmgr *qmgr, struct transport *transport, struct agent *agent)
 {
-    if (transport->unproven > 0 || agent->requests >= AGENT_MAX_REQUESTS ||
+    if (is_crowded(transport) || agent->requests >= AGENT_MAX_REQUESTS ||
         qmgr->service->stopping || !stream_ok(agent->stream)) {
         agent_free(agent);
         return;

@@ -27,7 +27,7 @@ static void fill_request(const struct job *job, struct arena *arena,
     const struct message *message = job->message;
     const struct queue_message *file = &message->file;
     *request = (struct deliver_request){
-        .queue_name = VIEW(QUEUE_ACTIVE),
+        .queue_name = view_cstr(message->queue),
         .queue_id = view_cstr(message->id),
         .nexthop = view_cstr(job->destination->nexthop),
         .sender = file->sender,
@@ -134,7 +134,7 @@ static void give_up(struct qmgr *qmgr, struct job *job, const char *reason)
 static size_t drop_delivered(struct qmgr *qmgr, struct job *job)
 {
     size_t kept = 0;
-    FD_AUTO int fd = queue_open(qmgr->dirs, QUEUE_ACTIVE, job->message->id, O_RDONLY);
+    FD_AUTO int fd = queue_open(qmgr->dirs, job->message->queue, job->message->id, O_RDONLY);
     for (size_t i = 0; i < job->count; i++) {
         uint8_t state = RECIPIENT_PENDING;
         bool known = fd >= 0 && file_pread_all(fd, &state, 1,
@@ -204,7 +204,9 @@ static void run_delivery(struct qmgr *qmgr, struct job *job)
         return;
     }
     bool reused = agent->requests > 0;
-    transport->unproven += reused ? 0 : 1;
+    if (!reused && transport->unproven++ == 0) {
+        transport->unproven_since = clock_now();
+    }
     bool answered = ask(agent, job, &arena, &reply);
     transport->unproven -= reused ? 0 : 1;
     if (answered) {

@@ -27,7 +27,7 @@ static bool ask_bounce(struct qmgr *qmgr, struct message *message,
     struct view ret = queue_message_attribute(&message->file, "ret_flags");
     struct bounce_request request = {
         .kind = kind,
-        .queue_name = VIEW(QUEUE_ACTIVE),
+        .queue_name = view_cstr(message->queue),
         .queue_id = view_cstr(message->id),
         .sender = message->file.sender,
         .dsn_envid = queue_message_attribute(&message->file, "envelope_id"),
@@ -96,7 +96,7 @@ static void expire_deferred(struct qmgr *qmgr, struct message *message, bool for
 
 static bool mark_bounced(struct qmgr *qmgr, struct message *message)
 {
-    FD_AUTO int fd = queue_open(qmgr->dirs, QUEUE_ACTIVE, message->id, O_RDWR);
+    FD_AUTO int fd = queue_open(qmgr->dirs, message->queue, message->id, O_RDWR);
     if (fd < 0) {
         return false;
     }
@@ -149,7 +149,7 @@ static void send_delay_warning(struct qmgr *qmgr, struct message *message)
         !ask_bounce(qmgr, message, BOUNCE_DELAYED, P_defer_service_name)) {
         return;
     }
-    FD_AUTO int fd = queue_open(qmgr->dirs, QUEUE_ACTIVE, message->id, O_RDWR);
+    FD_AUTO int fd = queue_open(qmgr->dirs, message->queue, message->id, O_RDWR);
     if (fd < 0 || !queue_file_set_state(fd, message->file.state | QUEUE_STATE_WARNED)) {
         log_warning("%s: record the delay warning: %m", message->id);
     }
@@ -173,11 +173,11 @@ static void keep_for_later(struct qmgr *qmgr, struct message *message)
     struct timespec times[2] = {{.tv_sec = due / CLOCK_SECOND},
                                 {.tv_sec = due / CLOCK_SECOND}};
     STR_AUTO struct str path = {0};
-    queue_path(qmgr->dirs, QUEUE_ACTIVE, message->id, &path);
+    queue_path(qmgr->dirs, message->queue, message->id, &path);
     if (utimensat(AT_FDCWD, str_ptr(&path), times, 0) != 0 && errno != ENOENT) {
         log_warning("%s: set time of next attempt: %m", message->id);
     }
-    if (!queue_move(qmgr->dirs, QUEUE_ACTIVE, QUEUE_DEFERRED, message->id) &&
+    if (!queue_move(qmgr->dirs, message->queue, QUEUE_DEFERRED, message->id) &&
         errno != ENOENT) {
         /* It stays in active/, where the next scan takes it up again. */
         log_warning("%s: rename to deferred: %m", message->id);
@@ -186,7 +186,7 @@ static void keep_for_later(struct qmgr *qmgr, struct message *message)
 
 static void remove_message(struct qmgr *qmgr, struct message *message)
 {
-    if (!queue_remove(qmgr->dirs, QUEUE_ACTIVE, message->id)) {
+    if (!queue_remove(qmgr->dirs, message->queue, message->id)) {
         if (errno != ENOENT) { /* else postsuper was faster and has said so */
             log_warning("%s: remove: %m", message->id);
         }
@@ -202,14 +202,18 @@ static void remove_message(struct qmgr *qmgr, struct message *message)
 static void set_aside(struct qmgr *qmgr, struct message *message)
 {
     log_warning("%s: saving damaged message file to corrupt", message->id);
-    if (!queue_move(qmgr->dirs, QUEUE_ACTIVE, QUEUE_CORRUPT, message->id)) {
-        log_warning("rename active/%s to corrupt: %m", message->id);
+    if (!queue_move(qmgr->dirs, message->queue, QUEUE_CORRUPT, message->id)) {
+        log_warning("rename %s/%s to corrupt: %m", message->queue, message->id);
     }
 }
 
 static void conclude(struct qmgr *qmgr, struct message *message)
 {
     bool forced = (message->file.state & QUEUE_STATE_FORCE_EXPIRE) != 0;
+    if (message->deferred + message->bounced + message->traced > 0 ||
+        message->log_failed) {
+        message_activate(qmgr, message); /* it will be here for a while */
+    }
     bool told = send_trace(qmgr, message);
     if (message->deferred > 0 && (forced || is_expired(qmgr, message))) {
         expire_deferred(qmgr, message, forced);

@@ -141,31 +141,73 @@ static void log_active(const struct message *message)
              message->recipient_count);
 }
 
-struct message *message_load(struct qmgr *qmgr, const char *queue, const char *id)
+struct message *message_new(const char *queue)
 {
     struct message *message = xcalloc(1, sizeof(*message));
-    CHECK(strlen(id) < sizeof(message->id));
-    memcpy(message->id, id, strlen(id));
+    message->queue = queue;
     message->active_time = clock_wall();
+    return message;
+}
+
+void message_set_id(struct message *message, struct view id)
+{
+    CHECK(id.len < sizeof(message->id));
+    memcpy(message->id, id.ptr, id.len);
+    message->id[id.len] = '\0';
+}
+
+void message_discard(struct message *message)
+{
+    arena_clear(&message->arena);
+    free(message);
+}
+
+void message_enter(struct qmgr *qmgr, struct message *message)
+{
+    collect_pending(message);
+    list_add_tail(&qmgr->messages, &message->node);
+    (void)htab_put(qmgr->by_id, view_cstr(message->id), message);
+    log_active(message);
+}
+
+struct message *message_load(struct qmgr *qmgr, const char *queue, const char *id)
+{
+    struct message *message = message_new(QUEUE_ACTIVE);
+    message_set_id(message, view_cstr(id));
     if (!read_file(qmgr, queue, message) || !move_to_active(qmgr, queue, id)) {
-        arena_clear(&message->arena);
-        free(message);
+        message_discard(message);
         return NULL;
     }
     if (strcmp(queue, QUEUE_INCOMING) != 0) {
         take_over_logs(qmgr, message);
     }
-    collect_pending(message);
-    list_add_tail(&qmgr->messages, &message->node);
-    (void)htab_put(qmgr->by_id, view_cstr(message->id), message);
-    log_active(message);
+    message_enter(qmgr, message);
     return message;
+}
+
+void message_activate(struct qmgr *qmgr, struct message *message)
+{
+    if (strcmp(message->queue, QUEUE_ACTIVE) != 0 &&
+        move_to_active(qmgr, message->queue, message->id)) {
+        message->queue = QUEUE_ACTIVE;
+    }
+}
+
+void message_activate_old(struct qmgr *qmgr)
+{
+    int64_t before = clock_wall() - CLOCK_SECOND;
+    LIST_EACH(&qmgr->messages, node)
+    {
+        struct message *message = LIST_ITEM(node, struct message, node);
+        if (message->active_time <= before) {
+            message_activate(qmgr, message);
+        }
+    }
 }
 
 void message_free(struct qmgr *qmgr, struct message *message)
 {
     (void)htab_remove(qmgr->by_id, view_cstr(message->id));
     list_remove(&message->node);
-    arena_clear(&message->arena);
-    free(message);
+    message_discard(message);
 }

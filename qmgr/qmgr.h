@@ -37,6 +37,7 @@ enum { RECIPIENT_BOUNCED = 'B' };
 struct message {
     struct list node; /* qmgr.messages */
     char id[QUEUE_ID_MAX];
+    const char *queue; /* where its file is: QUEUE_ACTIVE; QUEUE_INCOMING at first */
     struct arena arena;
     struct queue_message file;
     struct queue_recipient **recipients; /* the pending ones */
@@ -81,6 +82,7 @@ struct transport {
     struct list idle;    /* kept connections: struct agent */
     int busy;            /* deliveries in progress */
     int unproven;        /* requests on connections that never answered yet */
+    int64_t unproven_since; /* when the first of them was sent */
     int limit;           /* most deliveries at once */
     int recipient_limit; /* per delivery request */
     int window_first, window_max;
@@ -139,6 +141,17 @@ void scan_remind(struct qmgr *qmgr);
 /* Read QUEUE/ID and move it to active/.  NULL: gone, not complete yet, or damaged
  * (dealt with and logged). */
 struct message *message_load(struct qmgr *qmgr, const char *queue, const char *id);
+/* An empty one, in no list yet, whose file is in QUEUE (one of the literals). */
+struct message *message_new(const char *queue);
+void message_set_id(struct message *message, struct view id);
+/* Free a message that is in no list. */
+void message_discard(struct message *message);
+/* What MESSAGE's file says is known: the message counts from now on. */
+void message_enter(struct qmgr *qmgr, struct message *message);
+/* Move the file to active/, if it is not there yet. */
+void message_activate(struct qmgr *qmgr, struct message *message);
+/* Once a second: what takes its time is shown in active/. */
+void message_activate_old(struct qmgr *qmgr);
 /* Nobody may refer to it any more. */
 void message_free(struct qmgr *qmgr, struct message *message);
 
@@ -198,8 +211,14 @@ void agent_free(struct agent *agent);
 /* delivery.c: the fiber of one delivery in progress. */
 void delivery_start(struct qmgr *qmgr, struct job *job);
 
+/* handover.c: a message that cleanup has made, with all that must be known of it. */
+void handover_accept(struct qmgr *qmgr, struct view text);
+
 /* route.c: resolve the recipients of MESSAGE and make its jobs.  Waits. */
 void message_route(struct qmgr *qmgr, struct message *message,
                    struct resolve_client *resolver);
+/* The same with the replies for all of message->recipients. */
+void message_dispatch(struct qmgr *qmgr, struct message *message,
+                      const struct resolve_reply *replies);
 
 #endif

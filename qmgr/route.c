@@ -154,7 +154,7 @@ static void discard(struct qmgr *qmgr, struct message *message,
                                          .active = message->active_time,
                                          .handed = now,
                                          .done = now};
-    FD_AUTO int fd = queue_open(qmgr->dirs, QUEUE_ACTIVE, message->id, O_RDWR);
+    FD_AUTO int fd = queue_open(qmgr->dirs, message->queue, message->id, O_RDWR);
     if (fd < 0 || !queue_file_mark_done(fd, recipient->state_offset)) {
         log_warning("%s: mark recipient as done: %m", message->id);
     }
@@ -214,17 +214,12 @@ static size_t route_all(struct qmgr *qmgr, struct message *message,
     return used;
 }
 
-void message_route(struct qmgr *qmgr, struct message *message,
-                   struct resolve_client *resolver)
+void message_dispatch(struct qmgr *qmgr, struct message *message,
+                      const struct resolve_reply *replies)
 {
-    if (message->recipient_count == 0) {
-        message_finish(qmgr, message);
-        return;
-    }
     struct router router = {.qmgr = qmgr, .message = message};
     struct routed *list =
-        arena_alloc(&message->arena, message->recipient_count * sizeof(*list));
-    const struct resolve_reply *replies = resolve_all(message, resolver);
+        arena_alloc(&message->arena, (message->recipient_count + 1) * sizeof(*list));
     size_t count = route_all(qmgr, message, replies, list);
     if (message->unfinished == 0) {
         message_finish(qmgr, message);
@@ -233,4 +228,14 @@ void message_route(struct qmgr *qmgr, struct message *message,
     qsort(list, count, sizeof(*list), compare_routed);
     /* Deliveries run in fibers of their own, not before this one waits. */
     make_jobs(&router, list, count);
+}
+
+void message_route(struct qmgr *qmgr, struct message *message,
+                   struct resolve_client *resolver)
+{
+    if (message->recipient_count == 0) {
+        message_finish(qmgr, message);
+    } else {
+        message_dispatch(qmgr, message, resolve_all(message, resolver));
+    }
 }

@@ -12,6 +12,7 @@ static void sweep(void *context)
 {
     struct qmgr *qmgr = context;
     transport_sweep(qmgr);
+    message_activate_old(qmgr);
     scan_remind(qmgr);
     task_timer_set(&qmgr->sweep, clock_now() + SWEEP_INTERVAL);
 }
@@ -92,6 +93,9 @@ bool qmgr_notice(struct qmgr *qmgr, enum notify_frame kind, struct view text)
     switch (kind) {
     case NOTIFY_NEW:
         intake_announce(qmgr, QUEUE_INCOMING, text);
+        return true;
+    case NOTIFY_MESSAGE:
+        handover_accept(qmgr, text);
         return true;
     case NOTIFY_WAKEUP:
         want_scan(qmgr, false);

@@ -166,9 +166,9 @@ static void run_command(struct session *session, const struct command *command,
     struct command_count *count = &session->counts[command->id];
     session->where = command->name;
     count->all++;
-    if (((command->flags & COMMAND_LAST) != 0 || !session->esmtp) &&
-        command->id != COMMAND_QUIT && command->id != COMMAND_BDAT &&
-        !session_check_pipelining(session)) {
+    bool last = (command->flags & COMMAND_LAST) != 0;
+    if ((last || !session->esmtp) && command->id != COMMAND_QUIT &&
+        command->id != COMMAND_BDAT && !session_check_pipelining(session, last)) {
         return;
     }
     if (session->denied && (command->flags & COMMAND_ALWAYS) == 0) {

@@ -213,6 +213,7 @@ struct server *server_open(const struct conf *conf, bool standalone)
     server->route = route_open(conf);
     server->access = access_rules_new(conf);
     server->submit = submit_client_new(conf, NULL);
+    submit_client_expect_more(server->submit);
     open_tables(server);
     return server;
 }

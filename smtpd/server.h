@@ -15,6 +15,7 @@ struct server {
     bool standalone; /* -S: for sendmail -bs, mail goes through postdrop */
     struct route *route;
     struct submit_client *submit;
+    int64_t space, space_time; /* free bytes of the queue's file system, and when */
     struct access_rules *access;
     struct match_list *mynetworks;
     struct match_list *permit_log;         /* smtpd_log_access_permit_actions */

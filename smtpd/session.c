@@ -61,12 +61,12 @@ void session_add_escaped(struct str *out, struct view data)
     }
 }
 
-bool session_check_pipelining(struct session *session)
+bool session_check_pipelining(struct session *session, bool ask_kernel)
 {
     struct view data;
     if (session->pipelining_noticed || session->server->standalone ||
         (stream_pending(session->stream) == 0 &&
-         !stream_readable_now(session->stream)) ||
+         !(ask_kernel && stream_readable_now(session->stream))) ||
         !stream_peek_some(session->stream, &data)) {
         return true;
     }
@@ -160,7 +160,7 @@ static void greet(struct session *session)
 {
     session->where = "CONNECT";
     log_info("connect from %s", session->client.shown);
-    if (session_check_pipelining(session) && admit(session)) {
+    if (session_check_pipelining(session, true) && admit(session)) {
         reply(session, "220 %s", conf_str(session->conf, P_smtpd_banner));
     }
 }

@@ -86,6 +86,6 @@ bool session_has_line(struct session *session);
 void session_add_escaped(struct str *out, struct view data);
 /* Input that should not be there yet: log it once.  What is then done about it is for
  * the restrictions to say.  False: the session is over. */
-bool session_check_pipelining(struct session *session);
+bool session_check_pipelining(struct session *session, bool ask_kernel);
 
 #endif

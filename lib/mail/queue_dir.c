@@ -33,6 +33,7 @@ enum {
 struct queue_dirs {
     bool hashed[QUEUE_NAMES_MAX];
     int depth;
+    int proc_fd; /* /proc/self/fd, to give names to files without; -1 */
 };
 
 static const char *const QUEUES[QUEUE_NAMES_MAX] = {
@@ -54,6 +55,7 @@ bool queue_holds_messages(const char *queue)
 struct queue_dirs *queue_dirs_new(const struct conf *conf)
 {
     struct queue_dirs *dirs = xcalloc(1, sizeof(*dirs));
+    dirs->proc_fd = -1;
     int depth = conf_int(conf, P_hash_queue_depth);
     dirs->depth = depth < HASH_DEPTH_MAX ? depth : HASH_DEPTH_MAX;
     struct view rest = view_cstr(conf_str(conf, P_hash_queue_names)), name;
@@ -69,8 +71,11 @@ struct queue_dirs *queue_dirs_new(const struct conf *conf)
 
 void queue_dirs_free(struct queue_dirs **dirs)
 {
-    free(*dirs);
-    *dirs = NULL;
+    if (*dirs != NULL) {
+        fd_close(&(*dirs)->proc_fd);
+        free(*dirs);
+        *dirs = NULL;
+    }
 }
 
 static bool is_hashed(const struct queue_dirs *dirs, const char *queue)
@@ -199,6 +204,50 @@ int queue_create(const struct queue_dirs *dirs, const char *queue, bool long_ids
         fd_close(&fd);
     }
     return fd;
+}
+
+void queue_dirs_use_unnamed(struct queue_dirs *dirs)
+{
+    if (dirs->proc_fd < 0) {
+        dirs->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+}
+
+int queue_create_unnamed(const struct queue_dirs *dirs, const char *queue,
+                         bool long_ids, char id_out[QUEUE_ID_MAX])
+{
+    struct stat st;
+    int fd = -1;
+    if (dirs->proc_fd >= 0) {
+        fd = open(queue, O_RDWR | O_TMPFILE | O_CLOEXEC, FILE_MODE);
+    }
+    if (fd < 0) {
+        return -1;
+    }
+    /* The lock holds back whoever finds the name before its owner is done. */
+    if (fstat(fd, &st) != 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        fd_close(&fd);
+        return -1;
+    }
+    queue_id_make(long_ids, clock_wall(), st.st_ino, id_out);
+    return fd;
+}
+
+static bool link_new(const struct queue_dirs *dirs, int fd, const struct str *path)
+{
+    char name[16];
+    (void)snprintf(name, sizeof(name), "%d", fd);
+    return linkat(dirs->proc_fd, name, AT_FDCWD, str_ptr(path), AT_SYMLINK_FOLLOW) == 0;
+}
+
+bool queue_give_name(const struct queue_dirs *dirs, int fd, const char *queue,
+                     const char *id)
+{
+    CHECK(dirs->proc_fd >= 0);
+    STR_AUTO struct str path = {0};
+    queue_path(dirs, queue, id, &path);
+    return link_new(dirs, fd, &path) ||
+           (errno == ENOENT && make_parents(queue, &path) && link_new(dirs, fd, &path));
 }
 
 int queue_open(const struct queue_dirs *dirs, const char *queue, const char *id,

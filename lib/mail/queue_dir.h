@@ -64,6 +64,15 @@ void queue_path(const struct queue_dirs *dirs, const char *queue, const char *id
  * ERR. */
 int queue_create(const struct queue_dirs *dirs, const char *queue, bool long_ids,
                  char id_out[QUEUE_ID_MAX], struct err *err);
+/* A file without a name, which nobody sees and which ends with its descriptor, and the
+ * ID that it will have.  It wants queue_dirs_use_unnamed(), called where /proc can be
+ * seen.  -1: not possible here (use queue_create()). */
+void queue_dirs_use_unnamed(struct queue_dirs *dirs);
+int queue_create_unnamed(const struct queue_dirs *dirs, const char *queue,
+                         bool long_ids, char id_out[QUEUE_ID_MAX]);
+/* QUEUE/ID becomes the name of such a file.  False with errno. */
+NODISCARD bool queue_give_name(const struct queue_dirs *dirs, int fd, const char *queue,
+                               const char *id);
 /* -1 with errno.  FLAGS may hold O_CREAT (logs); hash directories are not made. */
 int queue_open(const struct queue_dirs *dirs, const char *queue, const char *id,
                int flags);

@@ -115,17 +115,25 @@ static enum outcome check_layout(const unsigned char *bytes,
     return OK;
 }
 
+static void parser_init(struct parser *parser, struct arena *arena,
+                        const struct header *header,
+                        const struct queue_message *message)
+{
+    parser->at = 0;
+    parser->envelope_len = (size_t)header->envelope_len;
+    parser->len = (size_t)(header->envelope_len + header->extracted_len);
+    parser->bytes = arena_alloc(arena, parser->len + 1);
+    parser->envelope_offset = QF_HEADER_SIZE;
+    parser->extracted_offset = message->content_offset + message->content_size;
+}
+
 /* Both sections, one after the other, in the arena. */
 static enum outcome load_records(int fd, struct arena *arena,
                                  const struct header *header,
                                  const struct queue_message *message,
                                  struct parser *parser, struct err *err)
 {
-    parser->envelope_len = (size_t)header->envelope_len;
-    parser->len = (size_t)(header->envelope_len + header->extracted_len);
-    parser->bytes = arena_alloc(arena, parser->len + 1);
-    parser->envelope_offset = QF_HEADER_SIZE;
-    parser->extracted_offset = message->content_offset + message->content_size;
+    parser_init(parser, arena, header, message);
     const size_t late = (size_t)header->extracted_len;
     if (file_pread_all(fd, parser->bytes, parser->envelope_len, QF_HEADER_SIZE) !=
             (ssize_t)parser->envelope_len ||
@@ -349,6 +357,43 @@ enum outcome queue_file_read(int fd, struct arena *arena, struct queue_message *
                          : parse_records(&parser, arena, &header, message, err);
 }
 
+static void copy_bytes(unsigned char *to, struct view from)
+{
+    if (from.len > 0) {
+        memcpy(to, from.ptr, from.len);
+    }
+}
+
+enum outcome queue_envelope_parse(struct view head, struct view tail,
+                                  struct arena *arena, struct queue_message *message,
+                                  struct err *err)
+{
+    struct header header = {0};
+    struct parser parser;
+    unsigned char bytes[QF_HEADER_SIZE];
+    *message = (struct queue_message){0};
+    if (head.len < sizeof(bytes) || memcmp(head.ptr, QF_MAGIC, QF_MAGIC_SIZE) != 0) {
+        return damaged(err, "not a queue file");
+    }
+    copy_bytes(bytes, view_first(head, sizeof(bytes)));
+    enum outcome outcome = parse_header(bytes, message, &header, err);
+    if (outcome == OK) {
+        /* As large as it says: nobody has looked at the file. */
+        outcome = check_layout(bytes, &header, message, 0, err);
+    }
+    if (outcome != OK) {
+        return outcome;
+    }
+    struct view envelope = view_from(head, sizeof(bytes));
+    if (envelope.len != header.envelope_len || tail.len != header.extracted_len) {
+        return damaged(err, "envelope is cut off");
+    }
+    parser_init(&parser, arena, &header, message);
+    copy_bytes(parser.bytes, envelope);
+    copy_bytes(parser.bytes + envelope.len, tail);
+    return parse_records(&parser, arena, &header, message, err);
+}
+
 struct view queue_message_attribute(const struct queue_message *message,
                                     const char *name)
 {
@@ -390,6 +435,11 @@ enum outcome queue_file_verify_content(int fd, const struct queue_message *messa
     free(chunk);
     (void)XXH3_freeState(sum);
     return outcome;
+}
+
+bool queue_content_matches(struct view content, uint64_t sum)
+{
+    return XXH3_64bits(content.len > 0 ? content.ptr : "", content.len) == sum;
 }
 
 bool queue_file_mark_done(int fd, int64_t state_offset)

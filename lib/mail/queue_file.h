@@ -97,9 +97,17 @@ struct view queue_message_attribute(const struct queue_message *message,
  * lock of its own on FD. */
 NODISCARD enum outcome queue_file_read(int fd, struct arena *arena,
                                        struct queue_message *message, struct err *err);
+/* The same from memory: HEAD is the file up to the content, TAIL what follows the
+ * content.  PERMFAIL: not what a writer has made. */
+NODISCARD enum outcome queue_envelope_parse(struct view head, struct view tail,
+                                            struct arena *arena,
+                                            struct queue_message *message,
+                                            struct err *err);
 /* Check the content against its sum (delivery agents, once per message). */
 NODISCARD enum outcome
 queue_file_verify_content(int fd, const struct queue_message *message, struct err *err);
+/* The same when the content is in memory. */
+bool queue_content_matches(struct view content, uint64_t sum);
 /* One byte, in place, not synced. */
 NODISCARD bool queue_file_mark_done(int fd, int64_t state_offset);
 NODISCARD bool queue_file_set_state(int fd, unsigned state);
@@ -126,10 +134,19 @@ void queue_writer_content(struct queue_writer *writer, struct view data);
 int64_t queue_writer_content_size(const struct queue_writer *writer);
 int64_t queue_writer_size(const struct queue_writer *writer);
 size_t queue_writer_recipients(const struct queue_writer *writer);
-/* Write what is left and the header; SYNC: fsync (waits, through the offload pool).
- * Errors of earlier steps are sticky and reported here.  After OK the file is closed
+/* Write what is left and the header: the file's bytes are all there.  Errors of earlier
+ * steps are sticky and reported here. */
+NODISCARD enum outcome queue_writer_complete(struct queue_writer *writer,
+                                             struct err *err);
+int queue_writer_fd(const struct queue_writer *writer);
+/* Complete the file, if that has not been done; SYNC: fsync (waits, through the offload pool).
+ * After OK the file is closed
  * and unlocked: it may be announced. */
 NODISCARD enum outcome queue_writer_commit(struct queue_writer *writer, bool sync,
                                            struct err *err);
+/* After the commit: the file's bytes before and after the content, as
+ * queue_envelope_parse() takes them.  False: the message was too large to be kept. */
+bool queue_writer_envelope(const struct queue_writer *writer, struct view *head_out,
+                           struct view *tail_out);
 
 #endif

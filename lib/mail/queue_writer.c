@@ -31,6 +31,7 @@ struct queue_writer {
     int errno_sticky; /* first failed write */
     bool too_large;   /* records beyond what a reader accepts */
     bool committed;
+    bool streamed; /* the buffer does not hold the whole file */
     enum section section;
     unsigned flags;
     int64_t arrival_time;
@@ -86,6 +87,7 @@ static void write_out(struct queue_writer *writer)
 {
     put(writer, str_ptr(&writer->buffer), writer->buffer.len);
     str_clear(&writer->buffer);
+    writer->streamed = true;
 }
 
 static void add_bytes(struct queue_writer *writer, const void *data, size_t len)
@@ -237,9 +239,9 @@ static void write_header(struct queue_writer *writer)
 {
     unsigned char header[QF_HEADER_SIZE] = {0};
     fill_header(writer, header);
-    if (writer->flushed == 0) {
+    if (!writer->streamed) {
         memcpy(writer->buffer.ptr, header, sizeof(header));
-        write_out(writer);
+        put(writer, writer->buffer.ptr, writer->buffer.len);
         return;
     }
     write_out(writer);
@@ -249,8 +251,7 @@ static void write_header(struct queue_writer *writer)
     }
 }
 
-enum outcome queue_writer_commit(struct queue_writer *writer, bool sync,
-                                 struct err *err)
+enum outcome queue_writer_complete(struct queue_writer *writer, struct err *err)
 {
     CHECK(!writer->committed && writer->has_sender);
     writer->committed = true;
@@ -263,6 +264,23 @@ enum outcome queue_writer_commit(struct queue_writer *writer, bool sync,
         errno = writer->errno_sticky;
         return err_temp(err, "4.3.0", "write queue file: %m");
     }
+    return OK;
+}
+
+int queue_writer_fd(const struct queue_writer *writer)
+{
+    return writer->fd;
+}
+
+enum outcome queue_writer_commit(struct queue_writer *writer, bool sync,
+                                 struct err *err)
+{
+    if (!writer->committed) {
+        enum outcome outcome = queue_writer_complete(writer, err);
+        if (outcome != OK) {
+            return outcome;
+        }
+    }
     if (sync && !task_fsync(writer->fd)) {
         return err_temp(err, "4.3.0", "sync queue file: %m");
     }
@@ -270,4 +288,18 @@ enum outcome queue_writer_commit(struct queue_writer *writer, bool sync,
      * told of the message. */
     fd_close(&writer->fd);
     return OK;
+}
+
+bool queue_writer_envelope(const struct queue_writer *writer, struct view *head_out,
+                           struct view *tail_out)
+{
+    CHECK(writer->committed);
+    if (writer->streamed) {
+        return false;
+    }
+    struct view all = str_view(&writer->buffer);
+    size_t head = QF_HEADER_SIZE + (size_t)writer->envelope_len;
+    *head_out = view_first(all, head);
+    *tail_out = view_from(all, head + (size_t)writer->content_len);
+    return true;
 }

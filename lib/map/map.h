@@ -96,6 +96,12 @@ enum map_result maps_find_address(struct maps *maps, struct view address,
                                   const char *delimiters, unsigned flags,
                                   struct str *value_out, struct str *extension_out,
                                   struct err *err);
+/* Is there an answer at all?  The same questions, but first whether one of them had an
+ * answer within the last second: the users of a busy server are looked up once a second,
+ * not once a message. */
+enum map_result maps_has_address(struct maps *maps, struct view address,
+                                 const char *delimiters, unsigned flags,
+                                 struct err *err);
 
 /*
  * A match list such as mynetworks or mydestination: literal names, "!" negation, /file

@@ -4,16 +4,24 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/htab.h"
 #include "base/log.h"
 #include "map/map_private.h"
 #include "map/maps_private.h"
+#include "sys/clock.h"
 
 struct maps {
     const struct conf *conf;
     char *title;
     struct map **tables;
     size_t count;
+    struct htab *noted; /* keys found since NOTED_SINCE, or NULL */
+    int64_t noted_since;
 };
+
+/* How long something that was found counts as being there still, and how much of it is
+ * kept. */
+enum { NOTED_TIME = 1 * CLOCK_SECOND, NOTED_MOST = 10000 };
 
 struct maps *maps_open(const struct conf *conf, const char *title, const char *list,
                        unsigned flags)
@@ -39,6 +47,7 @@ void maps_close(struct maps **maps)
     for (size_t i = 0; i < (*maps)->count; i++) {
         map_close(&(*maps)->tables[i]);
     }
+    htab_free(&(*maps)->noted, NULL);
     free((*maps)->tables);
     free((*maps)->title);
     free(*maps);
@@ -119,4 +128,28 @@ enum map_result maps_find(struct maps *maps, struct view key, struct str *value_
 const struct conf *maps_conf(const struct maps *maps)
 {
     return maps->conf;
+}
+
+static void forget_old(struct maps *maps)
+{
+    if (maps->noted != NULL && (clock_now() - maps->noted_since > NOTED_TIME ||
+                                htab_count(maps->noted) >= NOTED_MOST)) {
+        htab_free(&maps->noted, NULL);
+    }
+}
+
+bool maps_remember(struct maps *maps, struct view key)
+{
+    forget_old(maps);
+    return maps->noted != NULL && key.len > 0 && htab_get(maps->noted, key) != NULL;
+}
+
+void maps_note(struct maps *maps, struct view key)
+{
+    forget_old(maps);
+    if (maps->noted == NULL) {
+        maps->noted = htab_new();
+        maps->noted_since = clock_now();
+    }
+    (void)htab_put(maps->noted, key, maps);
 }

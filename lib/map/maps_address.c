@@ -19,6 +19,7 @@ struct search {
     struct str question;
     struct str *value_out;
     struct err *err;
+    enum { ASK_TABLES, ASK_TABLES_AND_NOTE, ASK_NOTES } mode;
 };
 
 /* --- extension --------------------------------------------------------------- */
@@ -55,14 +56,26 @@ static void split_extension(struct search *search, const char *delimiters)
 
 /* --- questions --------------------------------------------------------------- */
 
+static enum map_result ask_key(struct search *search, struct view key, bool partial)
+{
+    if (search->mode == ASK_NOTES) {
+        return maps_remember(search->maps, key) ? MAP_FOUND : MAP_MISSING;
+    }
+    enum map_result result = maps_find_some(search->maps, key, partial,
+                                            search->value_out, NULL, search->err);
+    if (result == MAP_FOUND && search->mode == ASK_TABLES_AND_NOTE) {
+        maps_note(search->maps, key);
+    }
+    return result;
+}
+
 static enum map_result ask(struct search *search, struct view before, const char *at,
                            struct view after)
 {
     str_set(&search->question, before);
     str_add_cstr(&search->question, at);
     str_add(&search->question, after);
-    return maps_find_some(search->maps, str_view(&search->question), true,
-                          search->value_out, NULL, search->err);
+    return ask_key(search, str_view(&search->question), true);
 }
 
 /* "USER@DOMAIN" and, for USER with an extension, nothing else: the caller asks twice.
@@ -160,6 +173,26 @@ static enum map_result ask_parts(struct search *search, bool has_domain,
     return result;
 }
 
+/* *WITHOUT_OUT: the answer did not see the extension. */
+static enum map_result ask_all(struct search *search, struct view address,
+                               const char *delimiters, bool *without_out)
+{
+    enum map_result result = MAP_MISSING;
+    *without_out = false;
+    if ((search->flags & MAPS_ADDRESS_FULL) != 0) {
+        result = ask_key(search, address, false);
+    }
+    if (result != MAP_MISSING) {
+        return result;
+    }
+    size_t at = view_last_index(address, '@');
+    bool has_domain = at < address.len;
+    search->local = view_first(address, at);
+    search->domain = view_from(address, at + 1);
+    split_extension(search, delimiters);
+    return ask_parts(search, has_domain, without_out);
+}
+
 enum map_result maps_find_address(struct maps *maps, struct view address,
                                   const char *delimiters, unsigned flags,
                                   struct str *value_out, struct str *extension_out,
@@ -170,24 +203,32 @@ enum map_result maps_find_address(struct maps *maps, struct view address,
         str_clear(extension_out);
     }
     str_clear(value_out);
-    enum map_result result = MAP_MISSING;
-    if ((flags & MAPS_ADDRESS_FULL) != 0) {
-        result = maps_find_some(maps, address, false, value_out, NULL, err);
-    }
-    if (result != MAP_MISSING) {
-        return result;
-    }
     struct search search = {
         .maps = maps, .flags = flags, .value_out = value_out, .err = err};
-    size_t at = view_last_index(address, '@');
-    bool has_domain = at < address.len;
-    search.local = view_first(address, at);
-    search.domain = view_from(address, at + 1);
-    split_extension(&search, delimiters);
     bool without;
-    result = ask_parts(&search, has_domain, &without);
+    enum map_result result = ask_all(&search, address, delimiters, &without);
     if (result == MAP_FOUND && without && extension_out != NULL) {
         str_set(extension_out, search.extension);
+    }
+    str_done(&search.question);
+    return result;
+}
+
+enum map_result maps_has_address(struct maps *maps, struct view address,
+                                 const char *delimiters, unsigned flags,
+                                 struct err *err)
+{
+    STR_AUTO struct str value = {0};
+    struct search search = {.maps = maps,
+                            .flags = flags,
+                            .value_out = &value,
+                            .err = err,
+                            .mode = ASK_NOTES};
+    bool without;
+    enum map_result result = ask_all(&search, address, delimiters, &without);
+    if (result == MAP_MISSING) {
+        search.mode = ASK_TABLES_AND_NOTE;
+        result = ask_all(&search, address, delimiters, &without);
     }
     str_done(&search.question);
     return result;

@@ -17,6 +17,8 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 
+enum { DRAINED_RECHECK = 1 * CLOCK_SECOND };
+
 /* --- buffers ---------------------------------------------------------------- */
 
 void buffer_reserve(struct buffer *buffer, size_t capacity)
@@ -259,11 +261,9 @@ static enum task_result await_channel(struct channel *channel, unsigned events,
     return task_io_wait(&channel->io, events, deadline);
 }
 
-bool stream_await(struct stream *stream, unsigned events)
+static bool take_result(struct stream *stream, enum task_result result)
 {
-    CHECK(events == TASK_READ || events == TASK_WRITE);
-    struct channel *channel = events == TASK_READ ? &stream->in : stream_out(stream);
-    switch (await_channel(channel, events, wait_limit(stream))) {
+    switch (result) {
     case TASK_READY:
         return true;
     case TASK_TIMEOUT:
@@ -274,4 +274,22 @@ bool stream_await(struct stream *stream, unsigned events)
         break;
     }
     return false;
+}
+
+bool stream_await(struct stream *stream, unsigned events)
+{
+    CHECK(events == TASK_READ || events == TASK_WRITE);
+    struct channel *channel = events == TASK_READ ? &stream->in : stream_out(stream);
+    return take_result(stream, await_channel(channel, events, wait_limit(stream)));
+}
+
+bool stream_await_drained(struct stream *stream)
+{
+    int64_t limit = wait_limit(stream);
+    int64_t recheck = clock_now() + DRAINED_RECHECK;
+    if (limit <= recheck) {
+        return stream_await(stream, TASK_READ);
+    }
+    enum task_result result = await_channel(&stream->in, TASK_READ, recheck);
+    return take_result(stream, result == TASK_TIMEOUT ? TASK_READY : result);
 }

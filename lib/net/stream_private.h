@@ -18,6 +18,9 @@ struct channel {
     int fd;
     enum channel_kind kind;
     bool io_started; /* registered with the loop at the first wait */
+    /* The last read took all there was: another one before the loop reports something
+     * new would end in EAGAIN. */
+    bool drained;
     struct task_io io;
 };
 
@@ -70,5 +73,8 @@ void stream_io_failed(struct stream *stream, int error);
 bool stream_in_time(struct stream *stream);
 /* Wait for EVENTS; false with the state set. */
 bool stream_await(struct stream *stream, unsigned events);
+/* Wait for input of a drained socket.  True: try to read, even if nothing has been
+ * reported for a second (data and a reset that come together make one edge). */
+bool stream_await_drained(struct stream *stream);
 
 #endif

@@ -55,8 +55,10 @@ static enum attempt try_fill(struct stream *stream, unsigned *events)
     ssize_t got = read_once(stream, input->ptr + input->end,
                             input->capacity - input->end, events);
     if (got > 0) {
-        CHECK((size_t)got <= input->capacity - input->end);
+        size_t room = input->capacity - input->end;
+        CHECK((size_t)got <= room);
         input->end += (size_t)got;
+        stream->in.drained = (size_t)got < room;
         return ATTEMPT_DONE;
     }
     if (got == 0) {
@@ -71,15 +73,33 @@ static enum attempt try_fill(struct stream *stream, unsigned *events)
 }
 
 /* An idle peer costs no buffer: one that is empty and small is given back meanwhile. */
-static bool await_without_buffer(struct stream *stream, unsigned events)
+static void drop_empty_buffer(struct stream *stream)
 {
     struct buffer *input = &stream->input;
     if (buffer_used(input) == 0 && input->capacity <= BUFFER_FIRST) {
         buffer_free(input);
     }
+}
+
+static bool await_without_buffer(struct stream *stream, unsigned events)
+{
+    drop_empty_buffer(stream);
     bool ready = stream_await(stream, events);
     make_room(stream);
     return ready;
+}
+
+/* A socket that gave less than was asked for has no more, and says so by an edge when
+ * it has again (epoll(7)).  What the edge of its end has told already does not come
+ * twice; and without a loop there are no edges. */
+static bool is_drained(struct stream *stream)
+{
+    struct channel *in = &stream->in;
+    bool drained = in->drained && in->kind == CHANNEL_SOCKET && in->io_started &&
+                   !in->io.closed && stream->filter.read == NULL &&
+                   task_current() != NULL;
+    in->drained = false;
+    return drained;
 }
 
 /* Receive at least one more byte.  Waits.  False with the state set. */
@@ -87,6 +107,12 @@ static bool fill(struct stream *stream)
 {
     if (stream->state != STREAM_OK || !stream_in_time(stream)) {
         return false;
+    }
+    if (is_drained(stream)) {
+        drop_empty_buffer(stream);
+        if (!stream_await_drained(stream)) {
+            return false;
+        }
     }
     make_room(stream);
     bool wait_first =

@@ -264,6 +264,48 @@ static void read_until_timeout(void *context)
     assert_true(stream_flush(stream));
 }
 
+/* --- sockets that gave all they had ---------------------------------------------- */
+
+static void drained_reader(void *context)
+{
+    struct stream *b = context;
+    struct view line;
+    assert_true(stream_read_line(b, 100, &line, NULL));
+    assert_true(view_equal_cstr(line, "one"));
+    assert_true(stream_read_line(b, 100, &line, NULL)); /* comes later */
+    assert_true(view_equal_cstr(line, "two"));
+    /* The end came together with the last line: no edge of its own will tell. */
+    assert_true(stream_read_line(b, 100, &line, NULL));
+    assert_true(view_equal_cstr(line, "three"));
+    assert_false(stream_read_line(b, 100, &line, NULL));
+    assert_int_equal(stream_state(b), STREAM_EOF);
+    stream_free(&b);
+}
+
+static void drained_writer(void *context)
+{
+    int fd = *(int *)context;
+    static const char *const lines[] = {"one\n", "two\n", "three\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        (void)task_sleep_until(clock_now() + 5 * CLOCK_MILLISECOND);
+        assert_true(file_write_all(fd, lines[i], strlen(lines[i])));
+    }
+    assert_int_equal(close(fd), 0);
+}
+
+static void test_drained(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    task_init();
+    struct stream *b = stream_new(fds[1]);
+    (void)task_spawn("reader", drained_reader, b);
+    (void)task_spawn("writer", drained_writer, &fds[0]);
+    task_run(true);
+    task_done();
+}
+
 static void test_timeout(void **state)
 {
     (void)state;
@@ -590,14 +632,23 @@ static void test_pair_of_one_socket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),         cmocka_unit_test(test_long_line),
-        cmocka_unit_test(test_read_exact),    cmocka_unit_test(test_peek_and_discard),
-        cmocka_unit_test(test_timeout),       cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_write_timeout), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_peer_gone),     cmocka_unit_test(test_fail),
-        cmocka_unit_test(test_write_sizes),   cmocka_unit_test(test_printf),
-        cmocka_unit_test(test_filter_write),  cmocka_unit_test(test_pair_of_pipes),
-        cmocka_unit_test(test_files),         cmocka_unit_test(test_pair_of_one_socket),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_read_exact),
+        cmocka_unit_test(test_peek_and_discard),
+        cmocka_unit_test(test_drained),
+        cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_write_timeout),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_peer_gone),
+        cmocka_unit_test(test_fail),
+        cmocka_unit_test(test_write_sizes),
+        cmocka_unit_test(test_printf),
+        cmocka_unit_test(test_filter_write),
+        cmocka_unit_test(test_pair_of_pipes),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_pair_of_one_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,9 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 
+/* Content up to this size is read once and kept, for checking and for copying. */
+enum { CONTENT_LOAD_MAX = 64 * 1024 };
+
 /* Queue names come from the queue manager, but a path is never built from unchecked
  * bytes. */
 static const char *known_queue(struct view name)
@@ -35,8 +38,8 @@ static enum outcome verify_content(int fd, const struct deliver_request *request
     return queue_file_verify_content(fd, &message, err);
 }
 
-int deliver_open_message(const struct queue_dirs *dirs,
-                         const struct deliver_request *request, struct err *err)
+static int open_locked(const struct queue_dirs *dirs,
+                       const struct deliver_request *request, struct err *err)
 {
     const char *queue = known_queue(request->queue_name);
     if (queue == NULL || !queue_id_valid(request->queue_id) ||
@@ -47,6 +50,10 @@ int deliver_open_message(const struct queue_dirs *dirs,
     char id[QUEUE_ID_MAX];
     (void)snprintf(id, sizeof(id), "%.*s", VIEW_ARG(request->queue_id));
     int fd = queue_open(dirs, queue, id, O_RDWR);
+    if (fd < 0 && errno == ENOENT && strcmp(queue, QUEUE_INCOMING) == 0) {
+        /* The queue manager has moved it since. */
+        fd = queue_open(dirs, QUEUE_ACTIVE, id, O_RDWR);
+    }
     if (fd < 0) {
         (void)err_temp(err, "4.3.0", "open queue file %s/%s: %m", queue, id);
         return -1;
@@ -54,9 +61,47 @@ int deliver_open_message(const struct queue_dirs *dirs,
     if (flock(fd, LOCK_SH | LOCK_NB) != 0) {
         (void)err_temp(err, "4.3.0", "lock queue file %s/%s: %m", queue, id);
         fd_close(&fd);
-        return -1;
     }
-    if (verify_content(fd, request, err) != OK) {
+    return fd;
+}
+
+int deliver_open_message(const struct queue_dirs *dirs,
+                         const struct deliver_request *request, struct err *err)
+{
+    int fd = open_locked(dirs, request, err);
+    if (fd >= 0 && verify_content(fd, request, err) != OK) {
+        fd_close(&fd);
+    }
+    return fd;
+}
+
+static enum outcome load_content(int fd, const struct deliver_request *request,
+                                 struct arena *arena, struct view *content_out,
+                                 struct err *err)
+{
+    size_t size = (size_t)request->content_size;
+    char *bytes = arena_alloc(arena, size + 1);
+    ssize_t got = file_pread_all(fd, bytes, size, request->content_offset);
+    *content_out = view_of(bytes, size);
+    if (got < 0) {
+        return err_temp(err, "4.3.0", "read queue file: %m");
+    }
+    if ((size_t)got < size || !queue_content_matches(*content_out, request->content_sum)) {
+        return err_perm(err, "5.3.0", "damaged queue file: content sum");
+    }
+    return OK;
+}
+
+int deliver_load_message(const struct queue_dirs *dirs,
+                         const struct deliver_request *request, struct arena *arena,
+                         struct view *content_out, struct err *err)
+{
+    *content_out = view_of(NULL, 0);
+    if (request->content_size > CONTENT_LOAD_MAX) {
+        return deliver_open_message(dirs, request, err);
+    }
+    int fd = open_locked(dirs, request, err);
+    if (fd >= 0 && load_content(fd, request, arena, content_out, err) != OK) {
         fd_close(&fd);
     }
     return fd;

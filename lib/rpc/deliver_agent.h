@@ -14,6 +14,11 @@
  * delivered, and deliver_refuse() tells the queue manager why. */
 int deliver_open_message(const struct queue_dirs *dirs,
                          const struct deliver_request *request, struct err *err);
+/* The same, and the content of a small message in ARENA; the content of a large one has
+ * a NULL pointer and must be read from the file. */
+int deliver_load_message(const struct queue_dirs *dirs,
+                         const struct deliver_request *request, struct arena *arena,
+                         struct view *content_out, struct err *err);
 /* Defer every recipient because deliver_open_message() failed with ERR.  Fills REPLY,
  * whose strings live in ARENA, and writes the log lines. */
 void deliver_refuse(const struct conf *conf, const struct deliver_request *request,

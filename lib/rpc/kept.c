@@ -24,7 +24,8 @@ void kept_pool_init(struct kept_pool *pool, const char *class, const char *servi
                     int64_t timeout)
 {
     CHECK(timeout > 0);
-    *pool = (struct kept_pool){.timeout = timeout, .limit = KEPT_LIMIT};
+    *pool = (struct kept_pool){
+        .timeout = timeout, .limit = KEPT_LIMIT, .max_idle = CLOCK_NEVER};
     pool->path = xasprintf("%s/%s", class, service);
     list_init(&pool->idle);
 }
@@ -146,6 +147,17 @@ struct kept *kept_take(struct kept_pool *pool, bool fresh, struct err *err)
     return kept;
 }
 
+/* The one at the end, if it has been there for too long. */
+static void drop_oldest(struct kept_pool *pool, int64_t now)
+{
+    struct kept *oldest = LIST_ITEM(pool->idle.prev, struct kept, node);
+    if (now - oldest->since > pool->max_idle) {
+        list_remove(&oldest->node);
+        pool->idle_count--;
+        kept_drop(oldest);
+    }
+}
+
 void kept_return(struct kept_pool *pool, struct kept *kept)
 {
     CHECK(list_empty(&kept->node));
@@ -157,8 +169,10 @@ void kept_return(struct kept_pool *pool, struct kept *kept)
     }
     str_clear(&kept->frame);
     stream_trim(kept->stream);
+    kept->since = clock_now();
     list_add_head(&pool->idle, &kept->node);
     pool->idle_count++;
+    drop_oldest(pool, kept->since);
 }
 
 void kept_drop(struct kept *kept)
@@ -166,6 +180,7 @@ void kept_drop(struct kept *kept)
     CHECK(list_empty(&kept->node));
     stream_free(&kept->stream);
     str_done(&kept->frame);
+    str_done(&kept->note);
     /* It ends when its input does; nobody wants its status: the answer said it all. */
     while (kept->child > 0 && waitpid(kept->child, NULL, 0) < 0 && errno == EINTR) {
     }

@@ -26,6 +26,7 @@ struct kept_pool {
                         output */
     int64_t timeout; /* of every wait */
     size_t limit;    /* idle connections kept at most */
+    int64_t max_idle; /* those idle for longer are closed when another comes back */
     size_t idle_count;
     struct list idle; /* the most recently used first */
 };
@@ -36,6 +37,8 @@ struct kept {
     struct str frame; /* for building requests */
     pid_t child;      /* of a program; 0: none */
     bool reused;      /* came from the pool: may be dead without anybody's fault */
+    struct str note;  /* what the client remembers about the connection */
+    int64_t since;    /* idle since then */
 };
 
 /* CLASS is "public" or "private". */

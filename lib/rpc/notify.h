@@ -15,6 +15,7 @@
 enum notify_frame {
     NOTIFY_WAKEUP = 'W',    /* timer of master.cf: look for work */
     NOTIFY_NEW = 'N',       /* queue ID in incoming/ */
+    NOTIFY_MESSAGE = 'M',   /* the same, with all that is known (rpc/handover.h) */
     NOTIFY_FLUSH = 'F',     /* try all deferred mail now */
     NOTIFY_FLUSH_ID = 'I',  /* queue ID: try this one now */
     NOTIFY_FLUSH_SITE = 'S' /* domain (to the flush service) */

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "net/frame.h"
 #include "rpc/kept.h"
+#include "rpc/resolve_wire.h"
 
 enum { BATCH_ADDRESSES = 2000, BATCH_BYTES = 1024 * 1024 };
 
@@ -67,33 +68,18 @@ static bool send_batch(struct kept *kept, const struct batch *batch)
     return frame_send_now(kept->stream, &kept->frame);
 }
 
-/* One reply, with its strings in the arena; false when its numbers make no sense. */
-static bool get_reply(struct frame_reader *reader, struct arena *arena,
-                      struct resolve_reply *reply)
-{
-    uint8_t outcome = frame_get_u8(reader);
-    uint8_t class = frame_get_u8(reader);
-    reply->transport = arena_view(arena, frame_get_view(reader));
-    reply->nexthop = arena_view(arena, frame_get_view(reader));
-    reply->recipient = arena_view(arena, frame_get_view(reader));
-    reply->outcome = (enum outcome)outcome;
-    reply->address_class = (enum address_class) class;
-    bool known = class >= CLASS_LOCAL && class <= CLASS_DEFAULT;
-    return !reader->failed && outcome <= PERMFAIL && (known || outcome != OK);
-}
-
 static bool get_batch(uint8_t kind, struct frame_reader *reader,
                       const struct batch *batch)
 {
-    if (kind != RESOLVE_FRAME_REPLY || frame_get_u64(reader) != batch->count) {
+    struct resolve_reply *replies;
+    size_t count;
+    if (kind != RESOLVE_FRAME_REPLY ||
+        !resolve_get_replies(reader, batch->arena, batch->count, &replies, &count) ||
+        count != batch->count || !frame_reader_ok(reader)) {
         return false;
     }
-    for (size_t i = 0; i < batch->count; i++) {
-        if (!get_reply(reader, batch->arena, &batch->replies[i])) {
-            return false;
-        }
-    }
-    return frame_reader_ok(reader);
+    memcpy(batch->replies, replies, count * sizeof(*replies));
+    return true;
 }
 
 static enum outcome ask_batch(struct resolve_client *client, const struct batch *batch,
@@ -192,13 +178,6 @@ bool resolve_send_reply(struct stream *client, const struct resolve_reply *repli
 {
     STR_AUTO struct str frame = {0};
     frame_begin(&frame, RESOLVE_FRAME_REPLY);
-    frame_put_u64(&frame, count);
-    for (size_t i = 0; i < count; i++) {
-        frame_put_u8(&frame, (uint8_t)replies[i].outcome);
-        frame_put_u8(&frame, (uint8_t)replies[i].address_class);
-        frame_put_view(&frame, replies[i].transport);
-        frame_put_view(&frame, replies[i].nexthop);
-        frame_put_view(&frame, replies[i].recipient);
-    }
+    resolve_put_replies(&frame, replies, count);
     return frame_send_now(client, &frame);
 }

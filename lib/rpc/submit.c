@@ -16,18 +16,25 @@
 #include "base/check.h"
 #include "net/frame.h"
 #include "rpc/kept.h"
+#include "sys/clock.h"
 
 /* One content frame is at most this long, so that cleanup works while we send. */
 enum { CONTENT_FRAME_MAX = 64 * 1024 };
+/* A sender that goes on in vain for this long does no harm. */
+enum { CHECK_EVERY = 64 * 1024 };
+/* A message that was opened ahead is an empty file, and a connection of cleanup. */
+enum { AHEAD_IDLE = 100 * CLOCK_SECOND };
 
 struct submit_client {
     struct kept_pool pool;
+    bool ahead; /* messages are opened before they are there: kept.note is the ID */
 };
 
 struct submit {
     struct submit_client *client;
     struct kept *kept;
     bool answered; /* RESULT was received */
+    size_t unchecked; /* content bytes since submit_ok() has asked the kernel */
     struct submit_result result;
     char queue_id[QUEUE_ID_MAX];
 };
@@ -39,6 +46,13 @@ struct submit_client *submit_client_new(const struct conf *conf, const char *ser
         service != NULL ? service : conf_str(conf, P_cleanup_service_name);
     kept_pool_init(&client->pool, "public", name, conf_time(conf, P_ipc_timeout));
     return client;
+}
+
+void submit_client_expect_more(struct submit_client *client)
+{
+    CHECK(!client->pool.program);
+    client->ahead = true;
+    client->pool.max_idle = AHEAD_IDLE;
 }
 
 struct submit_client *submit_client_new_postdrop(const struct conf *conf)
@@ -68,34 +82,56 @@ static void copy_text(char *to, size_t size, struct view from)
 
 enum opening { OPENING_DONE, OPENING_REFUSED, OPENING_DEAD };
 
-/* Send OPEN and read OPENED.  DEAD: no answer came. */
-static enum opening open_message(struct submit *submit, unsigned flags, struct err *err)
+/* Read OPENED.  DEAD: no answer came. */
+static enum opening receive_opened(struct submit *submit, struct view *id_out,
+                                   struct err *err)
 {
     struct kept *kept = submit->kept;
     struct frame_reader reader;
     uint8_t kind;
-    frame_begin(&kept->frame, SUBMIT_FRAME_OPEN);
-    frame_put_u64(&kept->frame, flags);
-    if (!frame_send_now(kept->stream, &kept->frame) ||
-        !frame_receive(kept->stream, &kind, &reader)) {
+    if (!frame_receive(kept->stream, &kind, &reader)) {
         (void)err_temp(err, "4.3.0", "%s: %s", submit->client->pool.path,
                        stream_problem(kept->stream));
         return OPENING_DEAD;
     }
     bool opened = frame_get_u8(&reader) != 0;
-    struct view text = frame_get_view(&reader);
+    *id_out = frame_get_view(&reader);
     if (kind != SUBMIT_FRAME_OPENED || !frame_reader_ok(&reader) ||
-        (opened && !queue_id_valid(text))) {
+        (opened && !queue_id_valid(*id_out))) {
         (void)err_temp(err, "4.3.0", "%s: malformed answer", submit->client->pool.path);
+        stream_fail(kept->stream, EPROTO);
         return OPENING_REFUSED;
     }
     if (!opened) {
-        (void)err_temp(err, "4.3.0", "%.*s", VIEW_ARG(text));
+        (void)err_temp(err, "4.3.0", "%.*s", VIEW_ARG(*id_out));
         return OPENING_REFUSED;
     }
-    CHECK(text.len < sizeof(submit->queue_id));
-    copy_text(submit->queue_id, sizeof(submit->queue_id), text);
     return OPENING_DONE;
+}
+
+/* Send OPEN and get the queue ID; or just the former, when the latter is there. */
+static enum opening open_message(struct submit *submit, unsigned flags, struct err *err)
+{
+    struct kept *kept = submit->kept;
+    struct view id = str_view(&kept->note);
+    enum opening opening = OPENING_DONE;
+    frame_begin(&kept->frame, SUBMIT_FRAME_OPEN);
+    frame_put_u64(&kept->frame, flags);
+    if (id.len > 0) {
+        /* Nobody has asked for anything: what can be read is the end. */
+        bool alive = !stream_readable_now(kept->stream) &&
+                     frame_send(kept->stream, &kept->frame);
+        opening = alive ? OPENING_DONE : OPENING_DEAD;
+    } else {
+        (void)frame_send_now(kept->stream, &kept->frame);
+        opening = receive_opened(submit, &id, err);
+    }
+    if (opening == OPENING_DONE) {
+        CHECK(id.len < sizeof(submit->queue_id));
+        copy_text(submit->queue_id, sizeof(submit->queue_id), id);
+    }
+    str_clear(&kept->note);
+    return opening;
 }
 
 struct submit *submit_begin(struct submit_client *client, unsigned flags,
@@ -103,6 +139,7 @@ struct submit *submit_begin(struct submit_client *client, unsigned flags,
 {
     struct submit *submit = xcalloc(1, sizeof(*submit));
     submit->client = client;
+    flags |= client->ahead ? (unsigned)SUBMIT_AHEAD : 0U;
     for (bool fresh = false;; fresh = true) {
         submit->kept = kept_take(&client->pool, fresh, err);
         if (submit->kept == NULL) {
@@ -192,6 +229,7 @@ void submit_recipient(struct submit *submit, const struct queue_recipient *recip
 
 void submit_content(struct submit *submit, struct view data)
 {
+    submit->unchecked += data.len;
     while (data.len > 0 && !submit->answered && stream_ok(submit->kept->stream)) {
         struct view part = view_first(data, CONTENT_FRAME_MAX);
         (void)frame_send_data(submit->kept->stream, SUBMIT_FRAME_CONTENT, part);
@@ -229,6 +267,17 @@ static void receive_result(struct submit *submit)
     submit->answered = true;
 }
 
+/* OPENED of the next message follows the good end of this one. */
+static void receive_next(struct submit *submit)
+{
+    struct view id;
+    if (submit->client->ahead && submit->answered &&
+        submit->result.status == SUBMIT_OK &&
+        receive_opened(submit, &id, NULL) == OPENING_DONE) {
+        str_set(&submit->kept->note, id);
+    }
+}
+
 static void set_lost(struct submit *submit)
 {
     struct submit_result *result = &submit->result;
@@ -247,6 +296,7 @@ void submit_finish(struct submit *submit, struct submit_result *result_out)
     if (!submit->answered) {
         set_lost(submit);
     }
+    receive_next(submit);
     *result_out = submit->result;
     if (submit->answered && stream_ok(kept->stream)) {
         kept_return(&submit->client->pool, kept);
@@ -270,8 +320,15 @@ void submit_abort(struct submit *submit)
     free(submit);
 }
 
-bool submit_ok(const struct submit *submit)
+bool submit_ok(struct submit *submit)
 {
     struct stream *stream = submit->kept->stream;
-    return !submit->answered && stream_ok(stream) && !stream_readable_now(stream);
+    if (submit->answered || !stream_ok(stream)) {
+        return false;
+    }
+    if (submit->unchecked < CHECK_EVERY) {
+        return true;
+    }
+    submit->unchecked = 0;
+    return !stream_readable_now(stream);
 }

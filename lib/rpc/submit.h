@@ -17,7 +17,9 @@ enum submit_flags {
     SUBMIT_LOCAL_CONTEXT = 1, /* complete headers and addresses as for local clients */
     SUBMIT_INTERNAL = 2,      /* our own notice or forward: no content checks */
     SUBMIT_MAP = 4,           /* canonical and virtual alias mapping, always_bcc */
-    SUBMIT_HOLD = 8           /* into the hold queue */
+    SUBMIT_HOLD = 8,          /* into the hold queue */
+    SUBMIT_AHEAD = 16 /* after a message that was taken the server opens the next one:
+                         'o' follows 'e', and the next 'O' gets no answer */
 };
 
 enum submit_status {
@@ -42,6 +44,9 @@ struct submit_result {
 struct submit_client; /* connections to one cleanup service, kept between messages */
 /* CONF's cleanup_service_name unless SERVICE is given; must outlive its messages. */
 struct submit_client *submit_client_new(const struct conf *conf, const char *service);
+/* For a client that sends one message after the other: the answer to one brings the
+ * queue ID of the next, which then costs no question of its own. */
+void submit_client_expect_more(struct submit_client *client);
 /* Messages go into maildrop/ through postdrop, whether or not the mail system runs:
  * sendmail, and smtpd -S.  Flags must be 0. */
 struct submit_client *submit_client_new_postdrop(const struct conf *conf);
@@ -70,11 +75,11 @@ void submit_hold(struct submit *submit);
 /* Drop the message; the queue file disappears.  Frees SUBMIT. */
 void submit_abort(struct submit *submit);
 /* True while cleanup has not reported trouble (size limit): a sender may stop early. */
-bool submit_ok(const struct submit *submit);
+bool submit_ok(struct submit *submit);
 
 /* --- wire, for cleanup itself (frame kinds) ------------------------------- */
 enum submit_frame {
-    SUBMIT_FRAME_OPEN = 'O',       /* u64 flags                          -> OPENED */
+    SUBMIT_FRAME_OPEN = 'O',       /* u64 flags   -> OPENED (see SUBMIT_AHEAD) */
     SUBMIT_FRAME_OPENED = 'o',     /* u8 ok, queue ID or error text */
     SUBMIT_FRAME_ARRIVAL = 'T',    /* u64 */
     SUBMIT_FRAME_FILE_FLAGS = 'G', /* u64 */

@@ -115,7 +115,7 @@ bool submit_send_opened(struct stream *client, bool ok, struct view id_or_text)
     return frame_send_now(client, &frame);
 }
 
-bool submit_send_result(struct stream *client, const struct submit_result *result)
+static bool put_result(struct stream *client, const struct submit_result *result)
 {
     STR_AUTO struct str frame = {0};
     CHECK(result->status < SUBMIT_LOST);
@@ -124,7 +124,19 @@ bool submit_send_result(struct stream *client, const struct submit_result *resul
     frame_put_cstr(&frame, result->dsn);
     frame_put_cstr(&frame, result->text);
     frame_put_u64(&frame, (uint64_t)result->size);
-    return frame_send_now(client, &frame);
+    return frame_send(client, &frame);
+}
+
+bool submit_send_result(struct stream *client, const struct submit_result *result)
+{
+    return put_result(client, result) && stream_flush(client);
+}
+
+bool submit_send_result_and_opened(struct stream *client,
+                                   const struct submit_result *result, bool ok,
+                                   struct view id_or_text)
+{
+    return put_result(client, result) && submit_send_opened(client, ok, id_or_text);
 }
 
 static void write_attribute(const struct queue_attribute *attribute,

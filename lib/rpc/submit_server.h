@@ -28,6 +28,10 @@ bool submit_record_parse(uint8_t kind, struct view fields,
 /* Answers.  Wait. */
 bool submit_send_opened(struct stream *client, bool ok, struct view id_or_text);
 bool submit_send_result(struct stream *client, const struct submit_result *result);
+/* Both in one write: the next message has been opened ahead (SUBMIT_AHEAD).  Waits. */
+bool submit_send_result_and_opened(struct stream *client,
+                                   const struct submit_result *result, bool ok,
+                                   struct view id_or_text);
 
 /* Put an envelope record (SENDER, FULLNAME, ATTRIBUTE, RECIPIENT) or content into
  * WRITER unchanged. */

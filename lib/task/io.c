@@ -13,7 +13,8 @@ static void edge(evutil_socket_t fd, short what, void *context)
 {
     struct task_io *io = context;
     CHECK(fd == io->fd);
-    if ((what & EV_READ) != 0) {
+    io->closed = io->closed || (what & EV_CLOSED) != 0;
+    if ((what & (EV_READ | EV_CLOSED)) != 0) {
         io->ready |= TASK_READ;
         if (io->reader != NULL) {
             fiber_wake(io->reader, TASK_READY);
@@ -38,7 +39,7 @@ void task_io_init(struct task_io *io, int fd)
 static bool register_events(struct task_io *io, unsigned events)
 {
     unsigned all = io->registered | events;
-    short what = (short)(EV_ET | EV_PERSIST | ((all & TASK_READ) != 0 ? EV_READ : 0) |
+    short what = (short)(EV_ET | EV_PERSIST | ((all & TASK_READ) != 0 ? EV_READ | EV_CLOSED : 0) |
                          ((all & TASK_WRITE) != 0 ? EV_WRITE : 0));
     if (io->event == NULL) {
         io->event = event_new(loop_base(), io->fd, what, edge, io);

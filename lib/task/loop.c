@@ -46,7 +46,7 @@ void task_init(void)
      * new registration gives; the environment must not switch it on. */
     CHECK(event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
                                             EVENT_BASE_FLAG_IGNORE_ENV) == 0);
-    CHECK(event_config_require_features(config, EV_FEATURE_ET) == 0);
+    CHECK(event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE) == 0);
     loop.base = event_base_new_with_config(config);
     event_config_free(config);
     if (loop.base == NULL) {

@@ -10,6 +10,10 @@
 #include "base/log.h"
 #include "smtpd/access/rules.h"
 #include "smtpd/path.h"
+#include "sys/clock.h"
+
+/* The free space does not change by much meanwhile. */
+enum { SPACE_AGE = 1 * CLOCK_SECOND };
 
 static void begin(struct check *check, struct session *session)
 {
@@ -234,17 +238,29 @@ bool access_etrn(struct session *session, struct view domain)
 /* --- size ----------------------------------------------------------------------------
  */
 
+/* Bytes in the queue's file system, not older than SPACE_AGE. */
+static int64_t free_space(struct server *server)
+{
+    struct statvfs fs;
+    int64_t now = clock_now();
+    if (server->space_time != 0 && now - server->space_time < SPACE_AGE) {
+        return server->space;
+    }
+    if (statvfs(".", &fs) != 0) {
+        log_warning("cannot tell the free space of the mail queue: %m");
+        return INT64_MAX; /* cleanup will see */
+    }
+    server->space = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+    server->space_time = now;
+    return server->space;
+}
+
 /* Room for this message, and half as much again for what comes meanwhile. */
 static bool has_room(struct session *session)
 {
-    struct statvfs fs;
     int64_t limit = conf_long(session->conf, P_message_size_limit);
     int64_t floor = conf_long(session->conf, P_queue_minfree);
-    if (statvfs(".", &fs) != 0) {
-        log_warning("cannot tell the free space of the mail queue: %m");
-        return true; /* cleanup will see */
-    }
-    int64_t space = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+    int64_t space = free_space(session->server);
     if (space >= floor && (limit <= 0 || space / 3 * 2 >= limit)) {
         return true;
     }

@@ -25,17 +25,15 @@ static enum access_result refuse_lookup(struct candidate *c)
 /* MAP_MISSING also when there is no table to ask. */
 static enum map_result find(struct candidate *c, struct maps *maps)
 {
-    STR_AUTO struct str value = {0};
     struct err err = {0};
     if (maps_empty(maps)) {
         return MAP_MISSING;
     }
     unsigned local =
         c->resolved->address_class == CLASS_LOCAL ? MAPS_ADDRESS_LOCALPART : 0;
-    return maps_find_address(maps, c->resolved->recipient,
-                             conf_str(c->check->session->conf, P_recipient_delimiter),
-                             MAPS_ADDRESS_FULL | MAPS_ADDRESS_DOMAIN | local, &value,
-                             NULL, &err);
+    return maps_has_address(maps, c->resolved->recipient,
+                            conf_str(c->check->session->conf, P_recipient_delimiter),
+                            MAPS_ADDRESS_FULL | MAPS_ADDRESS_DOMAIN | local, &err);
 }
 
 /* Cleanup will make another address of it: what that is shall be seen then. */
