@@ -28,14 +28,22 @@ struct htab {
     uint64_t seed;
 };
 
+/* What keys an enemy must send to collide is a secret of the process. */
+static uint64_t process_seed(void)
+{
+    static uint64_t seed; /* drawn once: a system call per table is too much */
+    if (seed == 0 && (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) < 0 || seed == 0)) {
+        seed = (uint64_t)(uintptr_t)&seed; /* early boot: better than nothing */
+    }
+    return seed;
+}
+
 struct htab *htab_new(void)
 {
     struct htab *table = xcalloc(1, sizeof(*table));
     table->slots = xcalloc(FIRST_SLOTS, sizeof(struct slot));
     table->size = FIRST_SLOTS;
-    if (getrandom(&table->seed, sizeof(table->seed), GRND_NONBLOCK) < 0) {
-        table->seed = (uint64_t)(uintptr_t)table; /* early boot: better than nothing */
-    }
+    table->seed = process_seed() ^ (uint64_t)(uintptr_t)table;
     return table;
 }
 
