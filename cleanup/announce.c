@@ -12,9 +12,8 @@ void announce_note(struct message *message, struct view address)
 {
     if (message->address_count < HANDOVER_RECIPIENTS_MAX) {
         if (message->addresses == NULL) {
-            message->addresses =
-                arena_alloc(&message->arena,
-                            HANDOVER_RECIPIENTS_MAX * sizeof(*message->addresses));
+            message->addresses = arena_alloc(
+                &message->arena, HANDOVER_RECIPIENTS_MAX * sizeof(*message->addresses));
         }
         message->addresses[message->address_count] = address;
     }

@@ -77,7 +77,7 @@ struct message {
     struct arena arena;
     unsigned flags; /* enum submit_flags */
     char id[QUEUE_ID_MAX];
-    int fd;     /* until the writer takes it over */
+    int fd;            /* until the writer takes it over */
     const char *queue; /* where the file has its name; NULL: nowhere yet */
     int64_t arrival_time;
     struct queue_writer *writer;
@@ -86,8 +86,8 @@ struct message {
     struct view encoding; /* "8bit", "7bit"; empty: nobody said */
     bool has_sender;
     struct htab *recipients; /* the duplicate filter */
-    struct view *addresses; /* the recipients as written, to be resolved; the first
-                               HANDOVER_RECIPIENTS_MAX */
+    struct view *addresses;  /* the recipients as written, to be resolved; the first
+                                HANDOVER_RECIPIENTS_MAX */
     size_t address_count;
     struct resolve_reply *routes; /* of ADDRESSES; NULL: the queue manager finds out */
     struct view first_recipient;
@@ -120,7 +120,8 @@ static inline bool message_ok(const struct message *message)
 
 /* ADDRESS, in the message's arena, has been written as a recipient. */
 void announce_note(struct message *message, struct view address);
-/* Find out where the recipients go, while nobody waits for it alone.  Waits on tables. */
+/* Find out where the recipients go, while nobody waits for it alone.  Waits on tables.
+ */
 void announce_resolve(struct message *message);
 /* Tell the queue manager of the message, which is in incoming/ and durable. */
 void announce_send(struct message *message);

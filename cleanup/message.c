@@ -2,8 +2,8 @@
 /*
  * One message on its way into the queue.  Its file exists from the beginning, as
  * the queue ID is made from it; but it has no name before it is complete, so that a
- * message that does not get there leaves nothing behind.  On file systems that cannot do
- * that it has its name from the beginning, and is removed unless it is committed.
+ * message that does not get there leaves nothing behind.  On file systems that cannot
+ * do that it has its name from the beginning, and is removed unless it is committed.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -115,6 +115,7 @@ static void read_back(struct fixture *f, const char *queue)
     assert_int_equal(queue_file_read(fd, &f->arena, &f->file, &err), OK);
     assert_int_equal(queue_file_verify_content(fd, &f->file, &err), OK);
     size_t len = (size_t)f->file.content_size;
+    free(f->content);
     f->content = calloc(1, len + 1);
     assert_int_equal(file_pread_all(fd, f->content, len, f->file.content_offset), len);
     fd_close(&fd);
@@ -503,19 +504,41 @@ static void test_hold(void **state)
     tear_down(&f);
 }
 
+static void abandon_one(struct fixture *f, bool named)
+{
+    begin(f, LOCAL);
+    assert_true(put(f, SUBMIT_FRAME_SENDER, ""));
+    put_content(f, "Subject", 3);
+    assert_int_equal(file_exists("incoming", f->id), named);
+    message_free(&f->message);
+    assert_false(file_exists("incoming", f->id));
+}
+
+/* What is not complete is not seen, and leaves nothing behind. */
 static void test_abandoned(void **state)
 {
     (void)state;
     struct fixture f;
     set_up(&f, "");
-    begin(&f, LOCAL);
+    abandon_one(&f, false);
+    tear_down(&f);
+}
+
+/* On a file system that has no files without names. */
+static void test_named_from_the_beginning(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f, "");
+    queue_dirs_free(&f.settings->dirs);
+    f.settings->dirs = queue_dirs_new(f.conf);
+    abandon_one(&f, true);
+    run(&f, LOCAL, "s@e.org", ANN, "\n", 1000);
+    assert_int_equal(f.result.status, SUBMIT_OK);
     assert_true(file_exists("incoming", f.id));
-    message_free(&f.message);
-    assert_false(file_exists("incoming", f.id));
-    begin(&f, LOCAL);
-    assert_true(put(&f, SUBMIT_FRAME_SENDER, ""));
-    put_content(&f, "Subject", 3);
-    message_free(&f.message);
+    run(&f, LOCAL | SUBMIT_HOLD, "s@e.org", ANN, "\n", 1000);
+    assert_int_equal(f.result.status, SUBMIT_OK);
+    assert_true(file_exists("hold", f.id));
     assert_false(file_exists("incoming", f.id));
     tear_down(&f);
 }
@@ -557,11 +580,17 @@ static void test_encoding(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_contents),       cmocka_unit_test(test_from_header),
-        cmocka_unit_test(test_message_id_log), cmocka_unit_test(test_envelopes),
-        cmocka_unit_test(test_failures),       cmocka_unit_test(test_size_limit),
-        cmocka_unit_test(test_hold),           cmocka_unit_test(test_abandoned),
-        cmocka_unit_test(test_order),          cmocka_unit_test(test_encoding),
+        cmocka_unit_test(test_contents),
+        cmocka_unit_test(test_from_header),
+        cmocka_unit_test(test_message_id_log),
+        cmocka_unit_test(test_envelopes),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_named_from_the_beginning),
+        cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_encoding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

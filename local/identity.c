@@ -25,8 +25,9 @@ static bool set_groups(struct local *local, const struct identity *identity)
 
 static bool same_rights(const struct identity *a, const struct identity *b)
 {
-    bool same_groups = a->name == NULL || b->name == NULL ? a->name == b->name
-                                                          : strcmp(a->name, b->name) == 0;
+    bool same_groups = a->name == NULL || b->name == NULL
+                           ? a->name == b->name
+                           : strcmp(a->name, b->name) == 0;
     return a->uid == b->uid && a->gid == b->gid && same_groups;
 }
 
@@ -82,8 +83,9 @@ bool identity_become(struct local *local, const struct identity *identity)
     if (getuid() != 0) {
         return identity->uid == getuid();
     }
-    return seteuid(0) == 0 && set_groups(local, identity) && setgid(identity->gid) == 0 &&
-           setuid(identity->uid) == 0 && (identity->uid == 0 || setuid(0) != 0);
+    return seteuid(0) == 0 && set_groups(local, identity) &&
+           setgid(identity->gid) == 0 && setuid(identity->uid) == 0 &&
+           (identity->uid == 0 || setuid(0) != 0);
 }
 
 void identity_kill(struct local *local, pid_t pid, int signal_number)

@@ -56,8 +56,8 @@ static bool move(const char *maildir, const char *from, const char *to)
            (errno == ENOENT && make_folders(maildir) && rename(from, to) == 0);
 }
 
-static void final_name(struct local *local, const char *maildir,
-                       const struct stat *st, struct str *out)
+static void final_name(struct local *local, const char *maildir, const struct stat *st,
+                       struct str *out)
 {
     int64_t now = clock_wall();
     str_printf(out, "%snew/%lld.V%llxI%llxM%lld.%s", maildir,

@@ -134,7 +134,8 @@ static void give_up(struct qmgr *qmgr, struct job *job, const char *reason)
 static size_t drop_delivered(struct qmgr *qmgr, struct job *job)
 {
     size_t kept = 0;
-    FD_AUTO int fd = queue_open(qmgr->dirs, job->message->queue, job->message->id, O_RDONLY);
+    FD_AUTO int fd =
+        queue_open(qmgr->dirs, job->message->queue, job->message->id, O_RDONLY);
     for (size_t i = 0; i < job->count; i++) {
         uint8_t state = RECIPIENT_PENDING;
         bool known = fd >= 0 && file_pread_all(fd, &state, 1,

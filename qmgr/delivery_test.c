@@ -2,6 +2,8 @@
 /* From the announcement of a message to its removal, against scripted services. */
 #include "qmgr/test_world.h"
 
+#include "rpc/handover.h"
+
 #include <sys/file.h>
 
 #define SETTINGS                                                                       \
@@ -359,6 +361,111 @@ static void test_leaves(void **state)
     world_free(world);
 }
 
+/* --- hand-overs ------------------------------------------------------------------ */
+
+/* A file in incoming/, and what cleanup would tell of it. */
+static void make_handover(struct world *world, const char *recipients,
+                          char id[QUEUE_ID_MAX], struct str *text)
+{
+    struct err err;
+    struct view word;
+    struct view rest = view_cstr(recipients);
+    struct resolve_reply routes[8];
+    struct handover handover = {.routes = routes};
+    int fd = queue_create(world->qmgr->dirs, QUEUE_INCOMING, false, id, &err);
+    assert_true(fd >= 0);
+    struct queue_writer *writer = queue_writer_new(fd, clock_wall());
+    queue_writer_sender(writer, VIEW("s@x.test"));
+    while (view_next_word(&rest, " ", &word)) {
+        struct queue_recipient recipient = {.address = word, .original = word};
+        queue_writer_recipient(writer, &recipient);
+        routes[handover.count++] = (struct resolve_reply){.transport = VIEW("smtp"),
+                                                          .nexthop = VIEW("x.test"),
+                                                          .recipient = word,
+                                                          .address_class = CLASS_LOCAL};
+    }
+    queue_writer_content(writer, VIEW("Subject: test\n\nbody\n"));
+    assert_int_equal(queue_writer_commit(writer, false, &err), OK);
+    handover.queue_id = view_cstr(id);
+    assert_true(queue_writer_envelope(writer, &handover.head, &handover.tail));
+    assert_true(handover_encode(&handover, text));
+    queue_writer_free(&writer);
+}
+
+/* Nobody is asked where it goes, and the file is where it was until it is removed. */
+static void test_handover(void **state)
+{
+    (void)state;
+    struct world *world = world_new(SETTINGS);
+    char id[QUEUE_ID_MAX];
+    STR_AUTO struct str text = {0};
+    world_start(world);
+    make_handover(world, "ok@x.test ok2@x.test", id, &text);
+    assert_true(qmgr_notice(world->qmgr, NOTIFY_MESSAGE, str_view(&text)));
+    assert_true(is_in(world, QUEUE_INCOMING, id));
+    assert_false(is_in(world, QUEUE_ACTIVE, id));
+    /* Told twice, or found by a scan: it is one message. */
+    assert_true(qmgr_notice(world->qmgr, NOTIFY_MESSAGE, str_view(&text)));
+    assert_true(qmgr_notice(world->qmgr, NOTIFY_NEW, view_cstr(id)));
+    run_until(world, is_removed, id);
+    assert_string_equal(str_ptr(&world->requests),
+                        "smtp x.test: ok2@x.test ok@x.test\n");
+    world_free(world);
+}
+
+static void test_handover_deferred(void **state)
+{
+    (void)state;
+    struct world *world = world_new(SETTINGS);
+    char id[QUEUE_ID_MAX];
+    STR_AUTO struct str text = {0};
+    world_start(world);
+    make_handover(world, "ok@x.test defer@x.test", id, &text);
+    assert_true(qmgr_notice(world->qmgr, NOTIFY_MESSAGE, str_view(&text)));
+    run_until(world, is_deferred, id);
+    assert_false(is_in(world, QUEUE_INCOMING, id));
+    assert_string_equal(log_text(world, QUEUE_DEFER_LOG, id),
+                        "defer@x.test 4.2.0 delayed (not now)\n");
+    world_free(world);
+}
+
+/* What takes longer than a second is shown in active/. */
+static void test_handover_activated(void **state)
+{
+    (void)state;
+    struct world *world = world_new(SETTINGS);
+    char id[QUEUE_ID_MAX];
+    STR_AUTO struct str text = {0};
+    make_handover(world, "ok@x.test", id, &text);
+    assert_true(qmgr_notice(world->qmgr, NOTIFY_MESSAGE, str_view(&text)));
+    message_activate_old(world->qmgr);
+    assert_true(is_in(world, QUEUE_INCOMING, id));
+    struct message *message = htab_get(world->qmgr->by_id, view_cstr(id));
+    assert_non_null(message);
+    message->active_time -= 2 * CLOCK_SECOND;
+    message_activate_old(world->qmgr);
+    assert_true(is_in(world, QUEUE_ACTIVE, id));
+    world_start(world);
+    run_until(world, is_removed, id);
+    world_free(world);
+}
+
+/* What cannot be used costs nothing: the file is found. */
+static void test_handover_malformed(void **state)
+{
+    (void)state;
+    struct world *world = world_new(SETTINGS);
+    char id[QUEUE_ID_MAX];
+    STR_AUTO struct str text = {0};
+    world_start(world);
+    make_handover(world, "ok@x.test", id, &text);
+    struct view cut = view_first(str_view(&text), text.len - 1);
+    assert_true(qmgr_notice(world->qmgr, NOTIFY_MESSAGE, cut));
+    assert_true(world->qmgr->scan_incoming);
+    run_until(world, is_removed, id);
+    world_free(world);
+}
+
 static void test_verify_only(void **state)
 {
     (void)state;
@@ -493,6 +600,10 @@ int main(void)
         cmocka_unit_test(test_no_retry_service),
         cmocka_unit_test(test_damaged_content),
         cmocka_unit_test(test_leaves),
+        cmocka_unit_test(test_handover),
+        cmocka_unit_test(test_handover_deferred),
+        cmocka_unit_test(test_handover_activated),
+        cmocka_unit_test(test_handover_malformed),
         cmocka_unit_test(test_verify_only),
         cmocka_unit_test(test_trace_is_kept),
         cmocka_unit_test(test_bad_files),

@@ -3,11 +3,12 @@
  * New mail that comes with all there is to know of it, so that it goes to its delivery
  * agents without a look at its file, which stays in incoming/ for the moment: most
  * messages are delivered before anybody could see them in active/.  Should this process
- * die, the next one finds the file where every file is found whose announcement was lost.
+ * die, the next one finds the file where every file is found whose announcement was
+ * lost.
  */
+#include "rpc/handover.h"
 #include "base/log.h"
 #include "qmgr/qmgr.h"
-#include "rpc/handover.h"
 
 /* False: not usable; the file tells. */
 static bool fill(struct message *message, const struct handover *handover)

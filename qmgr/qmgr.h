@@ -78,13 +78,13 @@ struct destination {
 struct transport {
     char *name;
     struct htab *destinations;
-    struct list ready;   /* destinations that have jobs and room, round robin */
-    struct list idle;    /* kept connections: struct agent */
-    int busy;            /* deliveries in progress */
-    int unproven;        /* requests on connections that never answered yet */
+    struct list ready;      /* destinations that have jobs and room, round robin */
+    struct list idle;       /* kept connections: struct agent */
+    int busy;               /* deliveries in progress */
+    int unproven;           /* requests on connections that never answered yet */
     int64_t unproven_since; /* when the first of them was sent */
-    int limit;           /* most deliveries at once */
-    int recipient_limit; /* per delivery request */
+    int limit;              /* most deliveries at once */
+    int recipient_limit;    /* per delivery request */
     int window_first, window_max;
     int cohort_limit; /* failed windows until a destination is dead; 0: never */
     int64_t dead_until;

@@ -221,7 +221,10 @@ static inline void mark_done(struct world *world, const struct deliver_request *
 {
     char id[QUEUE_ID_MAX];
     (void)snprintf(id, sizeof(id), "%.*s", VIEW_ARG(request->queue_id));
-    FD_AUTO int fd = queue_open(world->qmgr->dirs, QUEUE_ACTIVE, id, O_RDWR);
+    const char *queue = view_equal_cstr(request->queue_name, QUEUE_INCOMING)
+                            ? QUEUE_INCOMING
+                            : QUEUE_ACTIVE;
+    FD_AUTO int fd = queue_open(world->qmgr->dirs, queue, id, O_RDWR);
     assert_true(fd >= 0);
     assert_true(queue_file_mark_done(fd, request->recipients[index].state_offset));
 }

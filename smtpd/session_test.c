@@ -68,14 +68,16 @@ static bool is_over(const struct submit_record *record)
     return record->kind == SUBMIT_FRAME_FINISH || record->kind == SUBMIT_FRAME_ABORT;
 }
 
-static bool serve_message(struct world *world, struct stream *client)
+/* *OPENED: the message was opened ahead, with the answer to the one before. */
+static bool serve_message(struct world *world, struct stream *client, bool *opened)
 {
     STR_AUTO struct str notes = {0};
     struct submit_record record;
     if (world->mode == CLEANUP_DIES_AT_OPEN ||
-        !submit_send_opened(client, true, VIEW("4DEADBEEF"))) {
+        (!*opened && !submit_send_opened(client, true, VIEW("4DEADBEEF")))) {
         return false;
     }
+    *opened = false;
     do {
         if (!submit_receive(client, &record)) {
             return false;
@@ -91,11 +93,12 @@ static bool serve_message(struct world *world, struct stream *client)
     struct submit_result result = {.status = SUBMIT_OK};
     if (world->mode == CLEANUP_FULL) {
         result.status = SUBMIT_TOO_BIG;
-    } else {
-        world->messages++;
-        str_add(&world->notes, str_view(&notes));
+        return submit_send_result(client, &result);
     }
-    return submit_send_result(client, &result);
+    world->messages++;
+    str_add(&world->notes, str_view(&notes));
+    *opened = true;
+    return submit_send_result_and_opened(client, &result, true, VIEW("4DEADBEEF"));
 }
 
 struct cleanup_client {
@@ -108,7 +111,9 @@ static void serve_client(void *context)
     struct cleanup_client *self = context;
     struct stream *client = stream_new(self->fd);
     struct submit_record record;
-    while (submit_receive(client, &record) && serve_message(self->world, client)) {
+    bool opened = false;
+    while (submit_receive(client, &record) &&
+           serve_message(self->world, client, &opened)) {
         continue;
     }
     stream_free(&client);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "map/maps_private.h"
 #include "testing/test.h"
 
 #include "map/map_testing.h"
@@ -146,12 +147,36 @@ static void test_owner_not_special(void **state)
     bench_free(bench);
 }
 
+/* What was found a moment ago, under any of its keys, is not looked up again. */
+static void test_has_address(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct conf *conf = conf_open_text(".", "", &err);
+    struct maps *maps = maps_open(conf, "test", "inline:{ann=x}", 0);
+    const unsigned flags = MAPS_ADDRESS_FULL | MAPS_ADDRESS_LOCALPART;
+    assert_false(maps_remember(maps, VIEW("ann")));
+    assert_int_equal(maps_has_address(maps, VIEW("bob@a.test"), "+", flags, &err),
+                     MAP_MISSING);
+    assert_int_equal(maps_has_address(maps, VIEW("ann+1@a.test"), "+", flags, &err),
+                     MAP_FOUND);
+    assert_true(maps_remember(maps, VIEW("ann")));
+    assert_false(maps_remember(maps, VIEW("bob")));
+    /* Known by a note alone: the table would say no. */
+    maps_note(maps, VIEW("eve"));
+    assert_int_equal(maps_has_address(maps, VIEW("eve+2@a.test"), "+", flags, &err),
+                     MAP_FOUND);
+    maps_close(&maps);
+    conf_free(&conf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_empty_result),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_has_address),
         cmocka_unit_test(test_owner_not_special),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

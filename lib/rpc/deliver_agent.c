@@ -86,7 +86,8 @@ static enum outcome load_content(int fd, const struct deliver_request *request,
     if (got < 0) {
         return err_temp(err, "4.3.0", "read queue file: %m");
     }
-    if ((size_t)got < size || !queue_content_matches(*content_out, request->content_sum)) {
+    if ((size_t)got < size ||
+        !queue_content_matches(*content_out, request->content_sum)) {
         return err_perm(err, "5.3.0", "damaged queue file: content sum");
     }
     return OK;

@@ -21,11 +21,11 @@
 #include "net/stream.h"
 
 struct kept_pool {
-    char *path;      /* "public/cleanup", or the program that answers */
-    bool program;    /* PATH is a command to run, with a socket for standard input and
-                        output */
-    int64_t timeout; /* of every wait */
-    size_t limit;    /* idle connections kept at most */
+    char *path;       /* "public/cleanup", or the program that answers */
+    bool program;     /* PATH is a command to run, with a socket for standard input and
+                         output */
+    int64_t timeout;  /* of every wait */
+    size_t limit;     /* idle connections kept at most */
     int64_t max_idle; /* those idle for longer are closed when another comes back */
     size_t idle_count;
     struct list idle; /* the most recently used first */

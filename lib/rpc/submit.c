@@ -33,7 +33,7 @@ struct submit_client {
 struct submit {
     struct submit_client *client;
     struct kept *kept;
-    bool answered; /* RESULT was received */
+    bool answered;    /* RESULT was received */
     size_t unchecked; /* content bytes since submit_ok() has asked the kernel */
     struct submit_result result;
     char queue_id[QUEUE_ID_MAX];

@@ -85,6 +85,63 @@ static void send_all(struct submit *submit)
     submit_recipient(submit, &recipient);
 }
 
+/* The answer to a message brings the ID of the next: 'O' then gets no answer, whether
+ * the message is finished or dropped. */
+static void serve_ahead(void *context, size_t number, struct stream *client)
+{
+    static const char *const after[] = {"EO", "X", "EO"};
+    struct submit_record record;
+    struct str *seen = context;
+    struct submit_result result = {.status = SUBMIT_OK};
+    bool opened = false;
+    for (size_t i = 0; number == 0 && i < ARRAY_SIZE(after); i++) {
+        assert_true(submit_receive(client, &record));
+        assert_int_equal(record.kind, SUBMIT_FRAME_OPEN);
+        assert_int_equal(record.number, SUBMIT_MAP | SUBMIT_AHEAD);
+        assert_true(opened || submit_send_opened(client, true, VIEW(ID)));
+        while (submit_receive(client, &record) && record.kind != SUBMIT_FRAME_FINISH &&
+               record.kind != SUBMIT_FRAME_ABORT) {
+        }
+        str_add_byte(seen, (char)record.kind);
+        opened = record.kind == SUBMIT_FRAME_FINISH;
+        assert_true(!opened || submit_send_result_and_opened(client, &result, true,
+                                                             VIEW("307D1A90022")));
+    }
+}
+
+static void body_ahead(void *context)
+{
+    struct str seen = {0};
+    struct unix_server server = {.path = "public/cleanup",
+                                 .connections = 1,
+                                 .session = serve_ahead,
+                                 .context = &seen};
+    struct conf *conf = open_conf();
+    struct submit_client *client = submit_client_new(conf, NULL);
+    struct submit_result result;
+    (void)context;
+    submit_client_expect_more(client);
+    unix_server_start(&server);
+    static const char *const ids[] = {ID, "307D1A90022", ID};
+    for (int i = 0; i < 3; i++) {
+        struct submit *submit = submit_begin(client, SUBMIT_MAP, NULL);
+        assert_non_null(submit);
+        assert_string_equal(submit_queue_id(submit), ids[i]);
+        if (i == 1) {
+            submit_abort(submit);
+            continue;
+        }
+        send_all(submit);
+        submit_finish(submit, &result);
+        assert_int_equal(result.status, SUBMIT_OK);
+    }
+    submit_client_free(&client);
+    unix_server_wait(&server);
+    assert_string_equal(str_ptr(&seen), "EXE");
+    conf_free(&conf);
+    str_done(&seen);
+}
+
 /* Two messages on one connection; it then dies between messages, which costs nothing.
  */
 static void body_reuse(void *context)
@@ -171,6 +228,12 @@ static void test_reuse(void **state)
     test_run_in_spool(body_reuse, NULL);
 }
 
+static void test_ahead(void **state)
+{
+    (void)state;
+    test_run_in_spool(body_ahead, NULL);
+}
+
 static void test_trouble(void **state)
 {
     (void)state;
@@ -248,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reuse),
+        cmocka_unit_test(test_ahead),
         cmocka_unit_test(test_trouble),
         cmocka_unit_test(test_no_server),
         cmocka_unit_test(test_hostile_records),

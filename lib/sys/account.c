@@ -10,17 +10,13 @@
 #include "base/htab.h"
 #include "sys/clock.h"
 
-enum {
-    REMEMBERED = 1 * CLOCK_SECOND,
-    ENTRIES_MOST = 1000,
-    GROUPS_USUAL = 32
-};
+enum { REMEMBERED = 1 * CLOCK_SECOND, ENTRIES_MOST = 1000, GROUPS_USUAL = 32 };
 
 struct entry {
     struct passwd account;
-    bool exists; /* else the entry is for groups only */
+    bool exists;      /* else the entry is for groups only */
     gid_t groups_gid; /* for which GROUPS were found */
-    gid_t *groups; /* NULL: not asked for yet */
+    gid_t *groups;    /* NULL: not asked for yet */
     int group_count;
 };
 
