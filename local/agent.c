@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/unnamed.h"
 
 enum { HOST_MAX = 256 };
 
@@ -69,6 +70,7 @@ void local_agent_ready(struct local *local)
     local->submit = submit_client_new(local->conf, NULL);
     local->host = host_name();
     local->accounts = account_cache_new();
+    local->proc_fd = unnamed_open_proc();
     local->own = (struct identity){.uid = geteuid(), .gid = getegid()};
 }
 
@@ -93,65 +95,6 @@ void local_agent_close(struct local **local)
     queue_dirs_free(&l->dirs);
     free(l->host);
     account_cache_free(&l->accounts);
+    fd_close(&l->proc_fd);
     free(l);
-}
-
-/* --- one request ----------------------------------------------------------------- */
-
-static void mark_done(const struct local_message *message, size_t index)
-{
-    const struct queue_recipient *recipient = &message->request->recipients[index];
-    if (!queue_file_mark_done(message->fd, recipient->state_offset)) {
-        log_warning("%.*s: mark recipient as done: %m",
-                    VIEW_ARG(message->request->queue_id));
-    }
-}
-
-static void deliver_one(struct local_message *message, size_t index,
-                        struct deliver_outcome *outcome)
-{
-    const struct queue_recipient *recipient = &message->request->recipients[index];
-    struct tree tree;
-    tree_init(&tree, message, index);
-    struct node node = recipient_node(&tree, NULL, FROM_REQUEST, recipient->address);
-    recipient_deliver(&node);
-    identity_settle(message->local);
-    resend_flush(&node);
-    if (tree.leaves == 0) { /* a list with nobody on it */
-        tree_sent(&node, node.address, "discarded");
-    }
-    *outcome = tree.outcome;
-    if (outcome->status == DELIVER_SENT && !tree_is_probe(&tree)) {
-        mark_done(message, index);
-    }
-    tree_done(&tree);
-}
-
-void local_agent_deliver(struct local *local, const struct deliver_request *request,
-                         struct arena *arena, struct deliver_reply *reply)
-{
-    struct err err;
-    struct stat st;
-    struct local_message message = {
-        .local = local, .request = request, .arena = arena, .handed = clock_wall()};
-    FD_AUTO int fd =
-        deliver_load_message(local->dirs, request, arena, &message.content, &err);
-    if (fd >= 0 && fstat(fd, &st) != 0) {
-        (void)err_temp(&err, "4.3.0", "queue file: %m");
-        fd_close(&fd);
-    }
-    if (fd < 0) {
-        deliver_refuse(local->conf, request, "local", &err, arena, reply);
-        return;
-    }
-    message.fd = fd;
-    message.device = st.st_dev;
-    loop_prepare(&message);
-    *reply = (struct deliver_reply){.count = request->recipient_count};
-    reply->outcomes = arena_alloc(arena, reply->count * sizeof(*reply->outcomes));
-    for (size_t i = 0; i < reply->count; i++) {
-        deliver_one(&message, i, &reply->outcomes[i]);
-    }
-    reply->leaves = message.leaves;
-    reply->leaf_count = message.leaf_count;
 }

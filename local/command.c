@@ -359,6 +359,7 @@ enum outcome command_run(const struct node *node, const char *command,
                          const struct identity *identity, const char **dsn_out,
                          struct str *reason_out)
 {
+    batch_before_slow(node->tree->message->local);
     const struct conf *conf = node->tree->message->local->conf;
     struct run run = {.node = node,
                       .identity = identity,

@@ -116,13 +116,13 @@ static void write_file(struct node *node, const char *path)
     struct err err;
     const struct mbox mbox = {
         .path = path, .user = &node->identity, .spooler = &node->identity};
-    bool maildir = path[strlen(path) - 1] == '/';
-    enum outcome outcome = maildir ? maildir_write(node, path, &node->identity, &err)
-                                   : mbox_append(node, &mbox, &err);
+    if (path[strlen(path) - 1] == '/') {
+        maildir_deliver(node, path, &node->identity);
+        return;
+    }
+    enum outcome outcome = mbox_append(node, &mbox, &err);
     if (outcome != OK) {
         tree_failed_err(node, outcome, &err);
-    } else if (maildir) {
-        tree_sent(node, node->address, "delivered to maildir");
     } else {
         tree_sent(node, node->address, "delivered to file: %s", path);
     }

@@ -39,8 +39,13 @@ struct local {
         *fallback_transport_maps;
     struct route *route;
     struct submit_client *submit;
-    const char *delimiters; /* recipient_delimiter */
-    char *host;             /* of this machine, for Maildir file names */
+    const char *delimiters;     /* recipient_delimiter */
+    char *host;                 /* of this machine, for Maildir file names */
+    int proc_fd;                /* unnamed_open_proc() */
+    struct batch *batch;        /* being delivered */
+    bool slow;                  /* the present request has waited for something */
+    struct maildir_file *files; /* written, and not finished */
+    size_t file_count;
     struct account_cache *accounts;
     struct identity own;     /* the rights between deliveries */
     struct identity assumed; /* whose rights the process has until identity_settle() */
@@ -55,7 +60,7 @@ struct local_message {
     int fd;
     struct view content; /* of a small message; of others, PTR is NULL */
     dev_t device;        /* of the queue file */
-    int64_t handed; /* when the request came */
+    int64_t handed;      /* when the request came */
     struct deliver_leaf *leaves;
     size_t leaf_count, leaf_capacity;
     struct view *delivered_to; /* addresses that the message has passed */
@@ -205,9 +210,15 @@ bool file_fits(const struct conf *conf, int64_t size);
 bool file_sync_directory(const struct local_message *message, const char *path,
                          dev_t device);
 
-/* maildir.c: as IDENTITY.  OK, or ERR filled. */
-NODISCARD enum outcome maildir_write(const struct node *node, const char *path,
-                                     const struct identity *identity, struct err *err);
+/* batch.c: something that may take its time begins; others shall not wait for it. */
+void batch_before_slow(struct local *local);
+
+/* maildir.c: write NODE's message to the Maildir PATH as IDENTITY.  The outcome is
+ * logged, now or by maildir_finish(), which syncs what has been written and makes it
+ * visible. */
+void maildir_deliver(struct node *node, const char *path,
+                     const struct identity *identity);
+void maildir_finish(struct local *local);
 /* mbox.c: append to PATH. */
 struct mbox {
     const char *path;

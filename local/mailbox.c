@@ -63,14 +63,10 @@ static bool deliver_by_command(struct node *node)
 
 static void deliver_to_maildir(struct node *node, const char *path)
 {
-    struct err err;
-    enum outcome outcome = OK;
     if (tree_is_probe(node->tree)) {
         tree_sent(node, node->address, "delivers to maildir");
-    } else if ((outcome = maildir_write(node, path, &node->identity, &err)) == OK) {
-        tree_sent(node, node->address, "delivered to maildir");
     } else {
-        tree_failed_err(node, outcome, &err);
+        maildir_deliver(node, path, &node->identity);
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Maildir delivery: written and synced in tmp/, then renamed into new/.  Readers
- * see whole messages only.  The name is time.V<device>I<inode>M<microseconds>.host:
+ * Maildir delivery: written and synced without a name, then linked into new/; where the
+ * file system cannot do that, written in tmp/ and renamed into new/.  Readers see whole
+ * messages only.  The name is time.V<device>I<inode>M<microseconds>.host:
  * unique because of the inode, sorted by arrival.
  */
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include "local/local.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/unnamed.h"
 
 static enum outcome failed(struct err *err, const char *what)
 {
@@ -56,8 +58,8 @@ static bool move(const char *maildir, const char *from, const char *to)
            (errno == ENOENT && make_folders(maildir) && rename(from, to) == 0);
 }
 
-static void final_name(struct local *local, const char *maildir, const struct stat *st,
-                       struct str *out)
+static void final_name(const struct local *local, const char *maildir,
+                       const struct stat *st, struct str *out)
 {
     int64_t now = clock_wall();
     str_printf(out, "%snew/%lld.V%llxI%llxM%lld.%s", maildir,
@@ -66,47 +68,73 @@ static void final_name(struct local *local, const char *maildir, const struct st
                local->host);
 }
 
-static enum outcome publish(const struct node *node, int fd, const char *maildir,
-                            const char *temporary, struct err *err)
-{
+/* A file that has been written, until it is synced and visible. */
+struct maildir_file {
+    struct maildir_file *next;
+    struct node node;
+    struct identity identity;
+    const char *maildir;
+    int fd;
     struct stat st;
+    const char *temporary; /* its name in tmp/; NULL: it has none yet */
+};
+
+/* A batch may have several of them for each message; descriptors are not without end.
+ */
+enum { FILES_MOST = 64 };
+
+/* False with errno, and the name that could not be made in FILE. */
+static bool create_file(const struct local *local, struct arena *arena,
+                        struct maildir_file *file)
+{
+    STR_AUTO struct str folder = {0};
+    int64_t now = clock_wall();
+    str_printf(&folder, "%snew", file->maildir);
+    file->fd = unnamed_create(local->proc_fd, str_ptr(&folder), 0600);
+    if (file->fd >= 0) {
+        return true;
+    }
+    file->temporary = arena_printf(arena, "%stmp/%lld.P%ldQ%lld.%s", file->maildir,
+                                   (long long)(now / CLOCK_SECOND), (long)getpid(),
+                                   (long long)(now % CLOCK_SECOND), local->host);
+    file->fd = create(file->maildir, file->temporary);
+    return file->fd >= 0;
+}
+
+static enum outcome write_file(struct maildir_file *file, struct err *err)
+{
+    struct node *node = &file->node;
     const struct local_message *message = node->tree->message;
-    unsigned style =
-        copy_wants_delivered(message->local->conf, "file") ? COPY_DELIVERED : 0;
-    if (!copy_message(node, fd, style) || fstat(fd, &st) != 0 ||
-        !file_fits(message->local->conf, st.st_size) || fsync(fd) != 0) {
+    const struct conf *conf = message->local->conf;
+    unsigned style = copy_wants_delivered(conf, "file") ? COPY_DELIVERED : 0;
+    if (!create_file(message->local, message->arena, file)) {
+        return failed(err, arena_printf(message->arena, "create maildir file %s",
+                                        file->temporary));
+    }
+    if (!copy_message(node, file->fd, style) || fstat(file->fd, &file->st) != 0 ||
+        !file_fits(conf, file->st.st_size)) {
         return failed(err, "error writing message");
-    }
-    STR_AUTO struct str final = {0};
-    final_name(message->local, maildir, &st, &final);
-    if (!move(maildir, temporary, str_ptr(&final))) {
-        return failed(err, "rename to new");
-    }
-    if (!file_sync_directory(message, str_ptr(&final), st.st_dev)) {
-        return failed(err, "sync directory new");
     }
     return OK;
 }
 
-static enum outcome write_as_user(const struct node *node, const char *maildir,
-                                  struct err *err)
+/* The file gets its place in new/. */
+static enum outcome publish(struct maildir_file *file, struct err *err)
 {
-    STR_AUTO struct str temporary = {0};
-    int64_t now = clock_wall();
-    str_printf(&temporary, "%stmp/%lld.P%ldQ%lld.%s", maildir,
-               (long long)(now / CLOCK_SECOND), (long)getpid(),
-               (long long)(now % CLOCK_SECOND), node->tree->message->local->host);
-    FD_AUTO int fd = create(maildir, str_ptr(&temporary));
-    if (fd < 0) {
-        STR_AUTO struct str what = {0};
-        str_printf(&what, "create maildir file %s", str_ptr(&temporary));
-        return failed(err, str_ptr(&what));
+    const struct local_message *message = file->node.tree->message;
+    const struct local *local = message->local;
+    STR_AUTO struct str final = {0};
+    final_name(local, file->maildir, &file->st, &final);
+    bool done = file->temporary != NULL
+                    ? move(file->maildir, file->temporary, str_ptr(&final))
+                    : unnamed_link(local->proc_fd, file->fd, str_ptr(&final));
+    if (!done) {
+        return failed(err, "rename to new");
     }
-    enum outcome outcome = publish(node, fd, maildir, str_ptr(&temporary), err);
-    if (outcome != OK) {
-        (void)unlink(str_ptr(&temporary));
+    if (!file_sync_directory(message, str_ptr(&final), file->st.st_dev)) {
+        return failed(err, "sync directory new");
     }
-    return outcome;
+    return OK;
 }
 
 /* The usual mistake: nobody may create the directory as this user. */
@@ -119,18 +147,98 @@ static void give_advice(const struct identity *identity, const struct err *err)
     log_warning("perhaps you need to create the maildirs in advance");
 }
 
-enum outcome maildir_write(const struct node *node, const char *path,
-                           const struct identity *identity, struct err *err)
+static void give_up(struct maildir_file *file, enum outcome outcome,
+                    const struct err *err)
+{
+    if (file->temporary != NULL && file->fd >= 0) {
+        (void)unlink(file->temporary);
+    }
+    identity_settle(file->node.tree->message->local);
+    if (err->code == EACCES) {
+        give_advice(&file->identity, err);
+    }
+    tree_failed_err(&file->node, outcome, err);
+}
+
+static bool assume(const struct maildir_file *file, struct err *err)
+{
+    if (identity_assume(file->node.tree->message->local, &file->identity)) {
+        return true;
+    }
+    (void)err_temp(err, "4.3.5", "cannot act as uid %ld to deliver to %s: %m",
+                   (long)file->identity.uid, file->maildir);
+    return false;
+}
+
+void maildir_deliver(struct node *node, const char *path,
+                     const struct identity *identity)
 {
     struct local *local = node->tree->message->local;
-    if (!identity_assume(local, identity)) {
-        return err_temp(err, "4.3.5", "cannot act as uid %ld to deliver to %s: %m",
-                        (long)identity->uid, path);
+    struct arena *arena = node->tree->message->arena;
+    struct err err;
+    struct maildir_file *file = arena_alloc(arena, sizeof(*file));
+    *file = (struct maildir_file){.node = *node,
+                                  .identity = *identity,
+                                  .maildir = arena_strdup(arena, path),
+                                  .fd = -1};
+    file->node.parent = NULL; /* it will not be there any more */
+    enum outcome outcome = assume(file, &err) ? write_file(file, &err) : TEMPFAIL;
+    if (outcome != OK) {
+        give_up(file, outcome, &err);
+        fd_close(&file->fd);
+        return;
     }
-    enum outcome outcome = write_as_user(node, path, err);
-    identity_restore(local);
-    if (outcome != OK && err->code == EACCES) {
-        give_advice(identity, err);
+    file->next = local->files;
+    local->files = file;
+    if (++local->file_count >= FILES_MOST) {
+        maildir_finish(local);
     }
-    return outcome;
+}
+
+static void finish_file(struct maildir_file *file)
+{
+    struct err err = {0};
+    enum outcome outcome =
+        fsync(file->fd) == 0 ? OK : failed(&err, "error writing message");
+    if (outcome == OK) {
+        outcome = assume(file, &err) ? publish(file, &err) : TEMPFAIL;
+    }
+    if (outcome == OK) {
+        tree_sent(&file->node, file->node.address, "delivered to maildir");
+    } else {
+        give_up(file, outcome, &err);
+    }
+    fd_close(&file->fd);
+}
+
+/* In the order in which they were written. */
+static struct maildir_file *take_files(struct local *local)
+{
+    struct maildir_file *files = NULL;
+    while (local->files != NULL) {
+        struct maildir_file *file = local->files;
+        local->files = file->next;
+        file->next = files;
+        files = file;
+    }
+    local->file_count = 0;
+    return files;
+}
+
+void maildir_finish(struct local *local)
+{
+    if (local->files == NULL) {
+        return;
+    }
+    bool several = local->file_count > 1;
+    struct maildir_file *files = take_files(local);
+    /* All data is on its way before the first sync waits for a commit, which then is
+     * the commit of all. */
+    for (struct maildir_file *file = files; several && file != NULL;
+         file = file->next) {
+        (void)sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    }
+    for (struct maildir_file *file = files; file != NULL; file = file->next) {
+        finish_file(file);
+    }
 }

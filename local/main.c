@@ -34,18 +34,9 @@ static void local_close(struct service_context *context)
 
 static void local_session(struct service_context *context, struct stream *client)
 {
-    struct arena arena = {0};
-    struct deliver_request request;
     while (service_await(context, client) &&
-           deliver_receive_request(client, &arena, &request)) {
-        struct deliver_reply reply = {0};
-        local_agent_deliver(context->state, &request, &arena, &reply);
-        if (!deliver_send_reply(client, &reply)) {
-            break;
-        }
-        arena_clear(&arena);
+           local_agent_serve(context->state, client)) {
     }
-    arena_clear(&arena);
 }
 
 static const struct service local_service = {

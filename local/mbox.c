@@ -338,6 +338,7 @@ static void unlock_by_file(struct append *append)
 enum outcome mbox_append(const struct node *node, const struct mbox *mbox,
                          struct err *err)
 {
+    batch_before_slow(node->tree->message->local);
     struct local *local = node->tree->message->local;
     struct append append = {.node = node,
                             .mbox = mbox,

@@ -22,6 +22,8 @@ static bool ask_agent(struct node *node, struct view nexthop, const char *path)
     request.recipient_count = 1;
     request.nexthop = nexthop;
     request.sender = node->sender;
+    request.may_remove = false; /* it answers for one of ours */
+    batch_before_slow(message->local);
     int fd = connect_unix(path, CLOCK_NEVER, &err);
     if (fd < 0) {
         log_warning("connect to transport %s: %s", path, err.text);

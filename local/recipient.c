@@ -135,6 +135,8 @@ static void deliver_to_name(struct node *node)
 
 void recipient_deliver(struct node *node)
 {
+    identity_settle(
+        node->tree->message->local); /* tables are asked with our own rights */
     if (node->depth > LOCAL_MAX_DEPTH) {
         tree_failed(node, PERMFAIL, "5.4.6", "alias expansion is too deep");
     } else if (loop_found(node->tree->message, node->address)) {

@@ -100,6 +100,21 @@ struct job *destination_take_job(struct destination *destination)
     return job;
 }
 
+size_t destination_take_more(struct destination *destination, struct job **jobs_out,
+                             size_t most)
+{
+    CHECK(destination->busy > 0);
+    /* With the one that has been taken already. */
+    size_t free_slots = (size_t)(destination->window - destination->busy) + 1;
+    size_t share = (destination->job_count + free_slots) / free_slots - 1;
+    size_t count = share < most ? share : most;
+    for (size_t i = 0; i < count; i++) {
+        jobs_out[i] = remove_first_job(destination);
+    }
+    update_ready(destination);
+    return count;
+}
+
 void destination_release(struct qmgr *qmgr, struct destination *destination)
 {
     struct transport *transport = destination->transport;

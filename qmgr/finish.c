@@ -186,7 +186,7 @@ static void keep_for_later(struct qmgr *qmgr, struct message *message)
 
 static void remove_message(struct qmgr *qmgr, struct message *message)
 {
-    if (!queue_remove(qmgr->dirs, message->queue, message->id)) {
+    if (!message->removed && !queue_remove(qmgr->dirs, message->queue, message->id)) {
         if (errno != ENOENT) { /* else postsuper was faster and has said so */
             log_warning("%s: remove: %m", message->id);
         }

@@ -47,6 +47,7 @@ struct message {
     size_t traced;   /* records in the trace log, those of earlier attempts included */
     bool log_failed; /* an outcome could not be recorded: keep the message */
     bool damaged;    /* an agent found the content damaged: off to corrupt/ */
+    bool removed;    /* an agent has removed the file: all was sent */
     int64_t active_time;
 };
 
@@ -83,6 +84,7 @@ struct transport {
     int busy;               /* deliveries in progress */
     int unproven;           /* requests on connections that never answered yet */
     int64_t unproven_since; /* when the first of them was sent */
+    unsigned batch;         /* requests that its agents like to get at once */
     int limit;              /* most deliveries at once */
     int recipient_limit;    /* per delivery request */
     int window_first, window_max;
@@ -184,6 +186,10 @@ void destination_add_job(struct qmgr *qmgr, struct destination *destination,
                          struct job *job);
 /* Take the next job of a ready destination: one more delivery is in progress. */
 struct job *destination_take_job(struct destination *destination);
+/* More jobs for the delivery that has just been given one, so that those who are free
+ * share what waits: at most MOST in JOBS_OUT; how many. */
+size_t destination_take_more(struct destination *destination, struct job **jobs_out,
+                             size_t most);
 /* A delivery has ended: let the next one go. */
 void destination_release(struct qmgr *qmgr, struct destination *destination);
 void destination_succeeded(struct destination *destination);

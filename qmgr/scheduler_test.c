@@ -378,6 +378,35 @@ static void test_connections_are_kept(void **state)
     world_free(world);
 }
 
+static bool all_are_removed(struct world *world, const char *id)
+{
+    (void)id;
+    return list_empty(&world->qmgr->messages);
+}
+
+/* What waits for a destination goes to an agent that likes it several at a time, but
+ * never so that the other slot of the window has nothing to do. */
+static void test_batches(void **state)
+{
+    (void)state;
+    struct world *world = world_new(SETTINGS "smtp_destination_concurrency_limit = 2\n"
+                                             "initial_destination_concurrency = 2\n");
+    char id[QUEUE_ID_MAX];
+    world->batch = 3;
+    world->work_time = 5 * CLOCK_MILLISECOND;
+    world_start(world);
+    submit(world, "", "first@x.test", id); /* the agent says what it likes */
+    run_until(world, is_removed, id);
+    assert_int_equal(world->more_waiting, 0);
+    for (int i = 0; i < 10; i++) {
+        submit(world, "", "a@x.test", id);
+    }
+    run_until(world, all_are_removed, NULL);
+    assert_int_equal(world->most_in_progress, 2);
+    assert_in_range(world->more_waiting, 4, 8);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_flush),
         cmocka_unit_test(test_jobs_end_together),
         cmocka_unit_test(test_connections_are_kept),
+        cmocka_unit_test(test_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

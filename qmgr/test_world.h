@@ -58,6 +58,8 @@ struct world {
     bool resolver_fails;
 
     enum outcome bounce_outcome;
+    unsigned batch;   /* what agents ask for */
+    int more_waiting; /* requests that had another one right behind */
     /* What happened, one line each. */
     struct str requests, bounces, log;
     bool done_when_bounced; /* a recipient was marked done when the notice was asked for
@@ -264,9 +266,11 @@ static inline void agent_session(struct world *world, const char *service,
     struct arena arena = {0};
     struct deliver_request request;
     while (deliver_receive_request(client, &arena, &request)) {
-        struct deliver_reply reply = {.count = request.recipient_count};
+        struct deliver_reply reply = {.count = request.recipient_count,
+                                      .batch = world->batch};
         reply.outcomes = arena_alloc(&arena, reply.count * sizeof(*reply.outcomes));
         note_request(world, service, &request);
+        world->more_waiting += stream_pending(client) > 0;
         world->in_progress++;
         if (world->in_progress > world->most_in_progress) {
             world->most_in_progress = world->in_progress;

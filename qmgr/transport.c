@@ -54,6 +54,7 @@ struct transport *transport_find(struct qmgr *qmgr, struct view name)
         transport = xcalloc(1, sizeof(*transport));
         transport->name = xviewdup(name);
         transport->destinations = htab_new();
+        transport->batch = 1;
         list_init(&transport->ready);
         list_init(&transport->idle);
         read_limits(qmgr->conf, transport);

@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/unnamed.h"
 
 enum {
     QUEUE_NAMES_MAX = 10,
@@ -209,7 +210,7 @@ int queue_create(const struct queue_dirs *dirs, const char *queue, bool long_ids
 void queue_dirs_use_unnamed(struct queue_dirs *dirs)
 {
     if (dirs->proc_fd < 0) {
-        dirs->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        dirs->proc_fd = unnamed_open_proc();
     }
 }
 
@@ -217,10 +218,7 @@ int queue_create_unnamed(const struct queue_dirs *dirs, const char *queue,
                          bool long_ids, char id_out[QUEUE_ID_MAX])
 {
     struct stat st;
-    int fd = -1;
-    if (dirs->proc_fd >= 0) {
-        fd = open(queue, O_RDWR | O_TMPFILE | O_CLOEXEC, FILE_MODE);
-    }
+    int fd = unnamed_create(dirs->proc_fd, queue, FILE_MODE);
     if (fd < 0) {
         return -1;
     }
@@ -233,21 +231,15 @@ int queue_create_unnamed(const struct queue_dirs *dirs, const char *queue,
     return fd;
 }
 
-static bool link_new(const struct queue_dirs *dirs, int fd, const struct str *path)
-{
-    char name[16];
-    (void)snprintf(name, sizeof(name), "%d", fd);
-    return linkat(dirs->proc_fd, name, AT_FDCWD, str_ptr(path), AT_SYMLINK_FOLLOW) == 0;
-}
-
 bool queue_give_name(const struct queue_dirs *dirs, int fd, const char *queue,
                      const char *id)
 {
     CHECK(dirs->proc_fd >= 0);
     STR_AUTO struct str path = {0};
     queue_path(dirs, queue, id, &path);
-    return link_new(dirs, fd, &path) ||
-           (errno == ENOENT && make_parents(queue, &path) && link_new(dirs, fd, &path));
+    return unnamed_link(dirs->proc_fd, fd, str_ptr(&path)) ||
+           (errno == ENOENT && make_parents(queue, &path) &&
+            unnamed_link(dirs->proc_fd, fd, str_ptr(&path)));
 }
 
 int queue_open(const struct queue_dirs *dirs, const char *queue, const char *id,

@@ -46,6 +46,7 @@ static void put_request(struct str *frame, const struct deliver_request *request
     frame_put_u64(frame, request->content_sum);
     frame_put_u64(frame, (uint64_t)request->arrival_time);
     frame_put_u64(frame, (uint64_t)request->active_time);
+    frame_put_u8(frame, request->may_remove);
     frame_put_u64(frame, request->attribute_count);
     for (size_t i = 0; i < request->attribute_count; i++) {
         frame_put_view(frame, request->attributes[i].name);
@@ -57,11 +58,16 @@ static void put_request(struct str *frame, const struct deliver_request *request
     }
 }
 
-bool deliver_send_request(struct stream *agent, const struct deliver_request *request)
+bool deliver_put_request(struct stream *agent, const struct deliver_request *request)
 {
     STR_AUTO struct str frame = {0};
     put_request(&frame, request);
-    return frame_send_now(agent, &frame);
+    return frame_send(agent, &frame);
+}
+
+bool deliver_send_request(struct stream *agent, const struct deliver_request *request)
+{
+    return deliver_put_request(agent, request) && stream_flush(agent);
 }
 
 /* A count of elements that take at least LEAST bytes each. */
@@ -120,6 +126,7 @@ static void get_request(struct frame_reader *reader, struct arena *arena,
     request->content_sum = frame_get_u64(reader);
     request->arrival_time = (int64_t)frame_get_u64(reader);
     request->active_time = (int64_t)frame_get_u64(reader);
+    request->may_remove = frame_get_u8(reader) != 0;
     get_attributes(reader, arena, request);
     get_recipients(reader, arena, request);
 }
@@ -194,12 +201,19 @@ static void put_outcome(struct str *frame, const struct deliver_outcome *outcome
 
 bool deliver_send_reply(struct stream *qmgr, const struct deliver_reply *reply)
 {
+    return deliver_put_reply(qmgr, reply) && stream_flush(qmgr);
+}
+
+bool deliver_put_reply(struct stream *qmgr, const struct deliver_reply *reply)
+{
     STR_AUTO struct str frame = {0};
     frame_begin(&frame, DELIVER_FRAME_REPLY);
     frame_put_u8(&frame, (uint8_t)reply->site);
     frame_put_view(&frame, reply->site_dsn);
     frame_put_view(&frame, reply->site_reason);
     frame_put_u8(&frame, reply->damaged);
+    frame_put_u8(&frame, reply->removed);
+    frame_put_u8(&frame, (uint8_t)reply->batch);
     frame_put_u64(&frame, reply->count);
     for (size_t i = 0; i < reply->count; i++) {
         put_outcome(&frame, &reply->outcomes[i]);
@@ -211,7 +225,7 @@ bool deliver_send_reply(struct stream *qmgr, const struct deliver_reply *reply)
         frame_put_view(&frame, reply->leaves[i].address);
         put_outcome(&frame, &reply->leaves[i].outcome);
     }
-    return frame_send_now(qmgr, &frame);
+    return frame_send(qmgr, &frame);
 }
 
 static void get_outcome(struct frame_reader *reader, struct deliver_outcome *outcome)
@@ -264,6 +278,8 @@ bool deliver_receive_reply(struct stream *agent, struct arena *arena,
     reply_out->site_dsn = frame_get_view(&reader);
     reply_out->site_reason = frame_get_view(&reader);
     reply_out->damaged = frame_get_u8(&reader) != 0;
+    reply_out->removed = frame_get_u8(&reader) != 0;
+    reply_out->batch = frame_get_u8(&reader);
     reply_out->count = get_count(&reader, WIRE_OUTCOME_MIN);
     reply_out->outcomes =
         arena_alloc(arena, (reply_out->count + 1) * sizeof(*reply_out->outcomes));

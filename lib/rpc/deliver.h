@@ -25,7 +25,9 @@ struct deliver_request {
     struct view dsn_envid;
     int64_t content_offset, content_size;
     uint64_t content_sum;
-    int64_t arrival_time, active_time;  /* wall clock, microseconds */
+    int64_t arrival_time, active_time; /* wall clock, microseconds */
+    bool may_remove;                   /* these are all that is left of the message: see
+                                          deliver_conclude() */
     struct queue_attribute *attributes; /* client_name, client_address, ... */
     size_t attribute_count;
     struct queue_recipient *recipients;
@@ -65,7 +67,9 @@ struct deliver_reply {
     struct deliver_leaf
         *leaves; /* of recipients that were expanded; others have none */
     size_t leaf_count;
-    bool damaged; /* the content is not what its sum says: nothing was delivered */
+    bool damaged;   /* the content is not what its sum says: nothing was delivered */
+    bool removed;   /* as the request allowed: all was sent, the queue file is gone */
+    unsigned batch; /* requests that the agent likes to get at once; 0, 1: one */
     enum deliver_site site;
     struct view
         site_reason; /* SITE_DOWN: dsn and text that hold for all that wait for it */
@@ -76,12 +80,16 @@ enum deliver_frame { DELIVER_FRAME_REQUEST = 'D', DELIVER_FRAME_REPLY = 'd' };
 
 /* Queue manager's side.  Waits. */
 bool deliver_send_request(struct stream *agent, const struct deliver_request *request);
+/* The same without flushing, when another one follows. */
+bool deliver_put_request(struct stream *agent, const struct deliver_request *request);
 bool deliver_receive_reply(struct stream *agent, struct arena *arena,
                            struct deliver_reply *reply_out);
 /* Agent's side.  Waits.  False: the queue manager went away. */
 bool deliver_receive_request(struct stream *qmgr, struct arena *arena,
                              struct deliver_request *request_out);
 bool deliver_send_reply(struct stream *qmgr, const struct deliver_reply *reply);
+/* The same without flushing, when another one follows. */
+bool deliver_put_reply(struct stream *qmgr, const struct deliver_reply *reply);
 /* Value of an attribute of the request, or the empty view. */
 struct view deliver_attribute(const struct deliver_request *request, const char *name);
 

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "base/ascii.h"
+#include "base/log.h"
 #include "mail/queue_file.h"
 #include "sys/clock.h"
 #include "sys/file.h"
@@ -106,6 +108,48 @@ int deliver_load_message(const struct queue_dirs *dirs,
         fd_close(&fd);
     }
     return fd;
+}
+
+static bool all_sent(const struct deliver_reply *reply)
+{
+    for (size_t i = 0; i < reply->count; i++) {
+        if (reply->outcomes[i].status != DELIVER_SENT) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool remove_file(const struct queue_dirs *dirs,
+                        const struct deliver_request *request)
+{
+    char id[QUEUE_ID_MAX];
+    const char *queue = known_queue(request->queue_name);
+    (void)snprintf(id, sizeof(id), "%.*s", VIEW_ARG(request->queue_id));
+    return queue_remove(dirs, queue, id) ||
+           (errno == ENOENT && strcmp(queue, QUEUE_INCOMING) == 0 &&
+            queue_remove(dirs, QUEUE_ACTIVE, id));
+}
+
+void deliver_conclude(const struct queue_dirs *dirs,
+                      const struct deliver_request *request, int fd,
+                      struct deliver_reply *reply)
+{
+    CHECK(reply->count == request->recipient_count);
+    if ((request->file_flags & QUEUE_FILE_VERIFY_ONLY) != 0) {
+        return; /* it was only asked whether it could be done */
+    }
+    if (request->may_remove && all_sent(reply) && remove_file(dirs, request)) {
+        reply->removed = true;
+        return;
+    }
+    for (size_t i = 0; i < reply->count; i++) {
+        if (reply->outcomes[i].status == DELIVER_SENT &&
+            !queue_file_mark_done(fd, request->recipients[i].state_offset)) {
+            log_warning("%.*s: mark recipient as done: %m",
+                        VIEW_ARG(request->queue_id));
+        }
+    }
 }
 
 void deliver_refuse(const struct conf *conf, const struct deliver_request *request,

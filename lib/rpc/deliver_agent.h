@@ -19,6 +19,12 @@ int deliver_open_message(const struct queue_dirs *dirs,
 int deliver_load_message(const struct queue_dirs *dirs,
                          const struct deliver_request *request, struct arena *arena,
                          struct view *content_out, struct err *err);
+/* What was sent is recorded in the queue file (FD), so that it is not sent again; or,
+ * if nothing else is left to do and the request allows it, the file is removed
+ * (REPLY->removed). */
+void deliver_conclude(const struct queue_dirs *dirs,
+                      const struct deliver_request *request, int fd,
+                      struct deliver_reply *reply);
 /* Defer every recipient because deliver_open_message() failed with ERR.  Fills REPLY,
  * whose strings live in ARENA, and writes the log lines. */
 void deliver_refuse(const struct conf *conf, const struct deliver_request *request,

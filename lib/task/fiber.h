@@ -60,5 +60,7 @@ struct timeval deadline_timeval(int64_t deadline);
 /* --- offload.c */
 
 void offload_stop(void);
+/* Have the jobs done that were queued since the last call. */
+void offload_announce(void);
 
 #endif

@@ -39,7 +39,8 @@ void task_io_init(struct task_io *io, int fd)
 static bool register_events(struct task_io *io, unsigned events)
 {
     unsigned all = io->registered | events;
-    short what = (short)(EV_ET | EV_PERSIST | ((all & TASK_READ) != 0 ? EV_READ | EV_CLOSED : 0) |
+    short what = (short)(EV_ET | EV_PERSIST |
+                         ((all & TASK_READ) != 0 ? EV_READ | EV_CLOSED : 0) |
                          ((all & TASK_WRITE) != 0 ? EV_WRITE : 0));
     if (io->event == NULL) {
         io->event = event_new(loop_base(), io->fd, what, edge, io);

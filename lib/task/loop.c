@@ -46,7 +46,8 @@ void task_init(void)
      * new registration gives; the environment must not switch it on. */
     CHECK(event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
                                             EVENT_BASE_FLAG_IGNORE_ENV) == 0);
-    CHECK(event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE) == 0);
+    CHECK(event_config_require_features(config,
+                                        EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE) == 0);
     loop.base = event_base_new_with_config(config);
     event_config_free(config);
     if (loop.base == NULL) {
@@ -97,6 +98,7 @@ bool loop_add_event(struct event *event)
 /* Wait for events, unless fibers are ready, and call their callbacks. */
 static void look_for_events(void)
 {
+    offload_announce();
     bool busy = fiber_any_ready();
     int status = event_base_loop(loop.base, EVLOOP_ONCE | (busy ? EVLOOP_NONBLOCK : 0));
     CHECK(status >= 0);

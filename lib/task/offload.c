@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls that block, on a few threads.  A thread takes a job, runs its function
- * and hands it back; it touches nothing else of the process, and no signal.  The
- * loop hears of finished jobs by an eventfd and wakes their fibers.  Threads are
- * started when a job finds all of them busy, up to THREADS_MOST.
+ * System calls that block, on a few threads, which touch nothing of the process but the
+ * jobs, and no signal.
+ *
+ * The calls are syncs, and a file system with a journal makes one commit for all that
+ * wait for one.  So a thread takes all jobs there are, and hands them back together:
+ * the first waits for the commit, the others find their files in it.  What comes
+ * meanwhile is taken by another thread, so that the next commit can follow at once.
+ * Threads are woken once in a round of the loop, and wake the loop once a batch: a
+ * wake-up costs more than the rest of a sync that others have paid for.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -15,13 +21,20 @@
 #include "base/log.h"
 #include "task/fiber.h"
 
-enum { THREADS_MOST = 8, THREAD_STACK_BYTES = 256 * 1024 };
+enum {
+    THREADS_MOST = 3,
+    THREAD_STACK_BYTES = 256 * 1024,
+    BATCH_MOST = 64,
+    /* Finished jobs do not wait longer than this for slow ones of their batch. */
+    HOLD_BACK = 2 * CLOCK_MILLISECOND
+};
 
 /* Lives on the stack of the fiber that waits for it. */
 struct job {
     struct list node;
     void (*function)(void *);
     void *context;
+    int sync_fd; /* what will be synced; -1: something else is done */
     struct fiber *fiber;
 };
 
@@ -33,8 +46,9 @@ static struct {
     struct list queued;
     struct list finished;
     unsigned waiting; /* jobs queued */
-    unsigned idle;    /* threads that run no job */
+    unsigned idle;    /* threads that wait for jobs */
     bool quit;
+    bool unannounced; /* jobs were queued and no thread has been told */
     bool started;
     unsigned count;
     pthread_t threads[THREADS_MOST];
@@ -62,42 +76,85 @@ static void ring_loop(void)
     CHECK(done == sizeof(one));
 }
 
-/* The next job, with the lock held; NULL: the pool ends. */
-static struct job *take_job(void)
+/* Move jobs, at most MOST, from one list to the end of another. */
+static unsigned move_jobs(struct list *from, struct list *to, unsigned most)
 {
-    while (list_empty(&pool.queued) && !pool.quit) {
+    unsigned moved = 0;
+    for (struct list *node; moved < most && (node = list_first(from)) != NULL;
+         moved++) {
+        list_remove(node);
+        list_add_tail(to, node);
+    }
+    return moved;
+}
+
+/* Wait for jobs and take them.  False: the pool ends. */
+static bool take_batch(struct list *batch)
+{
+    lock_pool();
+    while (pool.waiting == 0 && !pool.quit) {
+        pool.idle++;
         CHECK(pthread_cond_wait(&pool.work, &pool.lock) == 0);
+        pool.idle--;
     }
-    struct list *node = list_first(&pool.queued);
-    if (node == NULL) {
-        return NULL;
+    pool.waiting -= move_jobs(&pool.queued, batch, BATCH_MOST);
+    unlock_pool();
+    return !list_empty(batch);
+}
+
+static void hand_back(struct list *done)
+{
+    lock_pool();
+    bool first = list_empty(&pool.finished);
+    (void)move_jobs(done, &pool.finished, BATCH_MOST);
+    unlock_pool();
+    if (first) {
+        ring_loop();
     }
-    list_remove(node);
-    CHECK(pool.idle > 0 && pool.waiting > 0);
-    pool.idle--;
-    pool.waiting--;
-    return LIST_ITEM(node, struct job, node);
+}
+
+/* The data of all is on its way before the first sync waits for its commit: otherwise
+ * each of them would need a commit of its own. */
+static void start_writing(const struct list *batch)
+{
+    LIST_EACH(batch, node)
+    {
+        const struct job *job = LIST_ITEM(node, struct job, node);
+        if (job->sync_fd >= 0) {
+            (void)sync_file_range(job->sync_fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+        }
+    }
+}
+
+static void run_batch(struct list *batch)
+{
+    struct list done;
+    int64_t since = 0; /* when the first of DONE was */
+    list_init(&done);
+    if (batch->next != batch->prev) { /* more than one */
+        start_writing(batch);
+    }
+    for (struct list *node; (node = list_first(batch)) != NULL;) {
+        struct job *job = LIST_ITEM(node, struct job, node);
+        list_remove(node);
+        job->function(job->context);
+        int64_t now = clock_now();
+        since = list_empty(&done) ? now : since;
+        list_add_tail(&done, node);
+        if (list_empty(batch) || now - since > HOLD_BACK) {
+            hand_back(&done);
+        }
+    }
 }
 
 static void *run_jobs(void *unused)
 {
     (void)unused;
-    struct job *job;
-    lock_pool();
-    while ((job = take_job()) != NULL) {
-        unlock_pool();
-        job->function(job->context);
-        lock_pool();
-        pool.idle++;
-        bool first = list_empty(&pool.finished);
-        list_add_tail(&pool.finished, &job->node);
-        if (first) {
-            unlock_pool(); /* the loop will want it at once */
-            ring_loop();
-            lock_pool();
-        }
+    struct list batch;
+    list_init(&batch);
+    while (take_batch(&batch)) {
+        run_batch(&batch);
     }
-    unlock_pool();
     return NULL;
 }
 
@@ -139,13 +196,8 @@ static bool start_thread(void)
     CHECK(sigfillset(&all) == 0 && pthread_attr_init(&attributes) == 0);
     CHECK(pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES) == 0);
     CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    lock_pool();
     int error = pthread_create(&pool.threads[pool.count], &attributes, run_jobs, NULL);
-    if (error == 0) {
-        pool.count++;
-        pool.idle++;
-    }
-    unlock_pool();
+    pool.count += error == 0 ? 1 : 0;
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     CHECK(pthread_attr_destroy(&attributes) == 0);
     return error == 0;
@@ -166,49 +218,68 @@ void offload_stop(void)
     }
     task_watch_free(&pool.watch);
     CHECK(close(pool.eventfd) == 0);
+    CHECK(pool.idle == 0);
     pool.count = 0;
-    pool.idle = 0;
+    pool.unannounced = false;
     pool.quit = false;
     pool.started = false;
 }
 
-/* Start what is missing; false: there is no thread at all. */
+/* False: there is no thread at all. */
 static bool pool_ready(void)
 {
     if (!pool.started) {
         start_pool();
     }
-    lock_pool();
-    bool busy = pool.idle <= pool.waiting;
-    unlock_pool();
-    if (busy && pool.count < THREADS_MOST) {
-        (void)start_thread();
-    }
-    return pool.count > 0;
+    return pool.count > 0 || start_thread();
 }
 
-static void run_on_thread(struct fiber *fiber, void (*function)(void *), void *context)
+void offload_announce(void)
 {
-    struct job job = {.function = function, .context = context, .fiber = fiber};
+    if (!pool.unannounced) {
+        return;
+    }
+    pool.unannounced = false;
     lock_pool();
-    list_add_tail(&pool.queued, &job.node);
-    pool.waiting++;
-    CHECK(pthread_cond_signal(&pool.work) == 0);
+    bool wake = pool.waiting > 0 && pool.idle > 0;
+    bool start = pool.waiting > 0 && pool.idle == 0 && pool.count < THREADS_MOST;
     unlock_pool();
+    if (wake) {
+        CHECK(pthread_cond_signal(&pool.work) == 0);
+    } else if (start) {
+        (void)start_thread(); /* else a busy one takes it next */
+    }
+}
+
+static void run_on_thread(struct job *job)
+{
+    lock_pool();
+    list_add_tail(&pool.queued, &job->node);
+    pool.waiting++;
+    unlock_pool();
+    pool.unannounced = true;
     (void)fiber_park(CLOCK_NEVER, false);
 }
 
-void task_offload(void (*function)(void *), void *context)
+static void offload(void (*function)(void *), void *context, int sync_fd)
 {
     CHECK(function != NULL);
     int saved_errno = errno;
-    struct fiber *fiber = task_current();
-    if (fiber != NULL && pool_ready()) {
-        run_on_thread(fiber, function, context);
+    struct job job = {.function = function,
+                      .context = context,
+                      .sync_fd = sync_fd,
+                      .fiber = task_current()};
+    if (job.fiber != NULL && pool_ready()) {
+        run_on_thread(&job);
     } else {
         function(context); /* better slow than not at all */
     }
     errno = saved_errno; /* FUNCTION's own would come from there or not: never */
+}
+
+void task_offload(void (*function)(void *), void *context)
+{
+    offload(function, context, -1);
 }
 
 struct fsync_call {
@@ -229,7 +300,7 @@ static void call_fsync(void *context)
 bool task_fsync(int fd)
 {
     struct fsync_call call = {.fd = fd};
-    task_offload(call_fsync, &call);
+    offload(call_fsync, &call, fd);
     if (call.error != 0) {
         errno = call.error;
         return false;

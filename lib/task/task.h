@@ -122,8 +122,9 @@ void task_timer_done(struct task_timer *timer);
 
 /* Run FUNCTION(CONTEXT) on a pool thread and wait for it: for system calls that
  * block (fsync, rename, cold reads).  FUNCTION must use plain system calls on the
- * data in CONTEXT only: no allocation, no log, no project state.  Not cancelled:
- * returns when the call has ended.  Outside a fiber it runs in place.  errno is kept:
+ * data in CONTEXT only: no allocation, no log, no project state.  Calls that are made
+ * at the same time may run one after the other.  Not cancelled: returns when the call
+ * has ended.  Outside a fiber it runs in place.  errno is kept:
  * FUNCTION reports its own in CONTEXT. */
 void task_offload(void (*function)(void *), void *context);
 /* fsync(FD) through the pool; false with errno set.  Waits. */

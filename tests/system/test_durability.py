@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from conftest import maildir_messages, wait_until
+from conftest import catch_all_settings, maildir_messages, wait_until
 
 MESSAGES = 1000
 SESSIONS = 8
@@ -86,13 +86,41 @@ def check_nothing_lost(mail, acknowledged, kills):
 
 
 @pytest.mark.parametrize("program", [
-    "smtpd", "cleanup", "qmgr", "local", "trivial-rewrite"])
+    "smtpd", "cleanup", "qmgr", "local"])
 def test_kill_worker(catch_all, program):
     senders, acknowledged = send_all(catch_all)
     kills = kill_sometimes(catch_all, program, senders)
     assert kills > 0, f"no {program} was running"
     assert len(acknowledged) == MESSAGES
     check_nothing_lost(catch_all, acknowledged, kills)
+
+
+def test_kill_rewrite(instances, users):
+    """The queue manager asks trivial-rewrite about mail that was not handed to it."""
+    user = users.add("pstann")
+    mail = instances()
+    mail.write_main(catch_all_settings(user.pw_name) +
+                    "smtpd_recipient_restrictions = check_sender_access static:hold, "
+                    "permit_mynetworks, reject\n")
+    mail.maildir = users.home / user.pw_name / "Maildir"
+    for old in mail.maildir.glob("new/*"):
+        old.unlink()
+    mail.start()
+    senders, acknowledged = send_all(mail)
+    for sender in senders:
+        sender.join()
+    assert not delivered(mail)
+    mail.run("postsuper", "-H", "ALL")
+    mail.postfix("flush")
+    kills = 0
+    while kills < 6 and mail.queue():
+        for pid in mail.workers("trivial-rewrite"):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                kills += 1
+        time.sleep(0.05)
+    assert kills > 0, "no trivial-rewrite was running"
+    check_nothing_lost(mail, acknowledged, kills)
 
 
 def test_kill_proxymap(instances, users):
@@ -189,7 +217,8 @@ def first(lines, *words):
 
 
 def test_sync_comes_first(catch_all):
-    """fsync of the queue file precedes 250, that of the mailbox file precedes its name in new/."""
+    """fsync of the queue file precedes 250, that of the mailbox file precedes its name in new/,
+    and that the end of the queue file."""
     catch_all.send("one@example.com")
     wait_until(lambda: maildir_messages(catch_all.maildir), 10, "delivery")
     lines = traced(catch_all, "cleanup", "fsync,fdatasync,sendto,sendmsg,write,writev",
@@ -199,7 +228,9 @@ def test_sync_comes_first(catch_all):
     synced = first(lines, "sync(")
     told = [float(l.split()[1]) for l in lines if "sync(" not in l and "<unfinished" not in l]
     assert synced is not None and told and synced < max(told)
-    lines = traced(catch_all, "local", "fsync,fdatasync,rename,renameat,renameat2,link,unlink",
+    lines = traced(catch_all, "local", "fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink",
                    lambda: (catch_all.send("three@example.com"), catch_all.wait_queue_empty()))
     synced, named = first(lines, "sync("), first(lines, "/new/")
     assert synced is not None and named is not None and synced < named
+    removed = first(lines, "unlink(\"")
+    assert removed is not None and named < removed
