@@ -37,6 +37,23 @@ static bool is_last(const struct walk *walk, size_t index)
            targets->list[targets->count - 1].hop == targets->list[index].hop;
 }
 
+/* On a kept connection, if there is one that is still good; else on a new one. */
+static void use_target(struct delivery *delivery, const struct target *target,
+                       struct session *session)
+{
+    while (session_reopen(session, delivery, target)) {
+        transaction_run(session);
+        if (!session->stale) {
+            return;
+        }
+        session_close(session);
+        delivery->times.connected = 0;
+    }
+    if (session_open(session, delivery, target)) {
+        transaction_run(session);
+    }
+}
+
 static void try_target(struct delivery *delivery, struct walk *walk)
 {
     const struct target *target = &walk->targets->list[walk->next];
@@ -47,9 +64,7 @@ static void try_target(struct delivery *delivery, struct walk *walk)
     delivery->last_address = walk->next + 1 == walk->targets->count;
     delivery->last_target = is_last(walk, walk->next);
     walk->next++;
-    if (session_open(&session, delivery, target)) {
-        transaction_run(&session);
-    }
+    use_target(delivery, target, &session);
     /* Who did not even accept the connection does not count. */
     if (session.stream != NULL) {
         session_close(&session);

@@ -88,6 +88,7 @@ static void smtp_ready(struct service_context *context)
     smtp->dirs = queue_dirs_new(context->conf);
     smtp->own = own_addresses_new(context->conf);
     smtp->families = families_of(context->conf);
+    smtp->cache = cache_new(context->conf);
 }
 
 static void smtp_session(struct service_context *context, struct stream *client)
@@ -109,6 +110,7 @@ static void smtp_session(struct service_context *context, struct stream *client)
 static void smtp_close(struct service_context *context)
 {
     struct smtp *smtp = context->state;
+    cache_free(&smtp->cache);
     own_addresses_free(&smtp->own);
     queue_dirs_free(&smtp->dirs);
     free(smtp);

@@ -26,6 +26,21 @@ static void finish(struct delivery *delivery, size_t index, const char *relay,
                    delivery->arena, &delivery->outcomes[index]);
 }
 
+/* The same for an answer of SESSION's server, which is named with the number of
+ * messages on this connection, if there were others. */
+static void finish_at(struct session *session, size_t index,
+                      const struct deliver_outcome *outcome)
+{
+    struct delivery *delivery = session->delivery;
+    const char *relay = session->relay;
+    if (session->uses > 1) {
+        relay = arena_printf(delivery->arena, "%s, conn_use=%d", relay, session->uses);
+    }
+    finish(delivery, index, relay, outcome);
+    delivery->outcomes[index].relay =
+        arena_view(delivery->arena, view_cstr(session->relay));
+}
+
 void outcome_all(struct delivery *delivery, const char *relay,
                  enum deliver_status status, const char *dsn, struct view reason)
 {
@@ -71,7 +86,7 @@ void outcome_sent(struct session *session, size_t index, const struct smtp_reply
         !queue_file_mark_done(delivery->fd, request->recipients[index].state_offset)) {
         log_warning("%.*s: mark recipient as done: %m", VIEW_ARG(request->queue_id));
     }
-    finish(delivery, index, session->relay, &outcome);
+    finish_at(session, index, &outcome);
 }
 
 /* --- refusals -------------------------------------------------------------------- */
@@ -121,7 +136,7 @@ void outcome_refused(struct session *session, const size_t *indexes, size_t coun
     const struct deliver_outcome outcome = refusal(session, reply, reason);
     for (size_t i = 0; i < count; i++) {
         if (!delivery->finished[indexes[i]]) {
-            finish(delivery, indexes[i], session->relay, &outcome);
+            finish_at(session, indexes[i], &outcome);
         }
     }
 }

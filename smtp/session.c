@@ -171,7 +171,11 @@ static bool greet(struct session *session)
 bool session_open(struct session *session, struct delivery *delivery,
                   const struct target *target)
 {
-    *session = (struct session){.delivery = delivery, .target = target};
+    *session = (struct session){.delivery = delivery,
+                                .target = target,
+                                .opened = clock_now(),
+                                .uses = 1,
+                                .clean = true};
     name_peer(session);
     if (!connect_target(session)) {
         return false;
@@ -181,6 +185,27 @@ bool session_open(struct session *session, struct delivery *delivery,
         delivery->times.connected = clock_wall();
     }
     return welcome;
+}
+
+bool session_reopen(struct session *session, struct delivery *delivery,
+                    const struct target *target)
+{
+    struct smtp_cache *cache = delivery->smtp->cache;
+    struct kept_connection kept;
+    if (cache == NULL || !cache_take(cache, target, &kept)) {
+        return false;
+    }
+    *session = (struct session){.delivery = delivery,
+                                .target = target,
+                                .stream = kept.stream,
+                                .features = kept.features,
+                                .size_limit = kept.size_limit,
+                                .opened = kept.opened,
+                                .uses = kept.uses + 1,
+                                .clean = true};
+    name_peer(session);
+    delivery->times.connected = clock_wall();
+    return true;
 }
 
 /* --- the end --------------------------------------------------------------------- */
@@ -193,12 +218,38 @@ void session_reset(struct session *session)
     }
     session_set_timeout(session, P_smtp_rset_timeout);
     stream_write_cstr(session->stream, "RSET\r\n");
-    (void)session_exchange(session, &reply);
+    session->clean = session_exchange(session, &reply) && reply.code / 100 == 2;
+}
+
+static bool keep(struct session *session)
+{
+    const struct delivery *delivery = session->delivery;
+    struct smtp_cache *cache = delivery->smtp->cache;
+    if (cache == NULL || !session->clean || session->confused ||
+        !cache_wants(cache, delivery->request)) {
+        return false;
+    }
+    struct kept_connection connection = {.stream = session->stream,
+                                         .address = session->target->address,
+                                         .features = session->features,
+                                         .size_limit = session->size_limit,
+                                         .opened = session->opened,
+                                         .uses = session->uses};
+    (void)snprintf(connection.host, sizeof(connection.host), "%s",
+                   session->target->host);
+    if (!cache_put(cache, &connection)) {
+        return false;
+    }
+    session->stream = NULL;
+    return true;
 }
 
 void session_close(struct session *session)
 {
     if (!session->broken && stream_ok(session->stream)) {
+        if (keep(session)) {
+            return;
+        }
         session_set_timeout(session, P_smtp_quit_timeout);
         stream_write_cstr(session->stream, "QUIT\r\n");
         if (stream_flush(session->stream) &&

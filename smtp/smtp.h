@@ -11,14 +11,18 @@
 #include "base/arena.h"
 #include "conf/conf.h"
 #include "mail/delivery_status.h"
+#include "map/map.h"
 #include "net/address.h"
 #include "net/stream.h"
 #include "route/own_address.h"
 #include "rpc/deliver.h"
 #include "rpc/deliver_agent.h"
 
+struct smtp_cache;
+
 struct smtp {
     const struct conf *conf;
+    struct smtp_cache *cache; /* NULL: connections are not kept */
     struct queue_dirs *dirs;
     struct own_addresses *own; /* where this system receives mail itself */
     unsigned families;         /* enum dns_lookup_flags */
@@ -85,15 +89,42 @@ enum smtp_feature {
 
 enum { SMTP_NAME_MAX = 400 };
 
+/* A connection between two deliveries. */
+struct kept_connection {
+    struct stream *stream;
+    char host[SMTP_NAME_MAX];
+    struct net_address address;
+    unsigned features;
+    int64_t size_limit;
+    int64_t opened; /* clock_now() */
+    int uses;       /* deliveries so far */
+};
+
+/* cache.c: connections that are kept for the next delivery. */
+struct smtp_cache *cache_new(const struct conf *conf);
+void cache_free(struct smtp_cache **cache);
+/* Shall the connection that serves REQUEST be kept? */
+bool cache_wants(const struct smtp_cache *cache, const struct deliver_request *request);
+/* One to TARGET, which is the caller's from now on. */
+bool cache_take(struct smtp_cache *cache, const struct target *target,
+                struct kept_connection *connection_out);
+/* False: it has been used enough, or there are too many; it stays the caller's. */
+bool cache_put(struct smtp_cache *cache, const struct kept_connection *connection);
+
 struct session {
     struct delivery *delivery;
     const struct target *target;
     struct stream *stream;
     int64_t timeout; /* of the present step */
     unsigned features;
-    int64_t size_limit;            /* of SIZE; 0: none */
-    bool broken;                   /* the connection is of no use any more */
-    bool confused;                 /* the server sent what was no reply */
+    int64_t size_limit; /* of SIZE; 0: none */
+    bool broken;        /* the connection is of no use any more */
+    bool confused;      /* the server sent what was no reply */
+    bool clean;         /* no transaction is open */
+    bool replied;       /* something came on this connection for this delivery */
+    bool stale;         /* a kept connection that was dead all the time */
+    int64_t opened;     /* clock_now() */
+    int uses;           /* deliveries, this one included */
     char relay[SMTP_NAME_MAX + 8]; /* "host[addr]:port" */
     char peer[SMTP_NAME_MAX];      /* "host[addr]" */
 };
@@ -102,6 +133,10 @@ struct session {
  * there is a stream, it must be closed in any case.  Waits. */
 bool session_open(struct session *session, struct delivery *delivery,
                   const struct target *target);
+/* The same on a kept connection.  False: there is none. */
+bool session_reopen(struct session *session, struct delivery *delivery,
+                    const struct target *target);
+/* Keep the connection for the next delivery, or say goodbye. */
 void session_close(struct session *session);
 /* How long the step that comes may take. */
 void session_set_timeout(struct session *session, enum param timeout);

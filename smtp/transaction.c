@@ -37,13 +37,20 @@ static void write_rcpt(const struct transaction *t, size_t i)
 static bool read_answer(struct transaction *t, enum param timeout, const char *step,
                         struct smtp_reply *reply)
 {
-    session_set_timeout(t->session, timeout);
+    struct session *session = t->session;
+    session_set_timeout(session, timeout);
     /* After a line that was no reply nobody knows what answers what. */
-    if (!t->session->confused && session_exchange(t->session, reply)) {
-        return true;
+    bool answered = !session->confused && session_exchange(session, reply);
+    if (session->uses > 1 && !session->replied &&
+        (answered ? reply->code == 421 : stream_state(session->stream) == STREAM_EOF)) {
+        session->stale = session->broken = true; /* it had closed meanwhile */
+        return false;
     }
-    outcome_lost(t->session, step);
-    return false;
+    session->replied = session->replied || answered;
+    if (!answered) {
+        outcome_lost(session, step);
+    }
+    return answered;
 }
 
 static bool read_mail_reply(struct transaction *t)
@@ -206,6 +213,8 @@ static void send_message(struct transaction *t)
                      &reply)) {
         return;
     }
+    session->clean =
+        reply.code / 100 == 2; /* RFC 5321 4.1.1.4: its buffers are empty */
     if (reply.code / 100 != 2) {
         refuse_accepted(t, &reply, "end of DATA command");
         return;
@@ -263,6 +272,7 @@ void transaction_run(struct session *session)
     }
     t.probe = (delivery->request->file_flags & QUEUE_FILE_VERIFY_ONLY) != 0;
     collect_unfinished(delivery, &t);
+    session->clean = false;
     /* For writes; each answer has its own. */
     session_set_timeout(session, P_smtp_rcpt_timeout);
     enum next_step next = (session->features & SMTP_PIPELINING) != 0

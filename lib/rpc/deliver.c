@@ -46,6 +46,7 @@ static void put_request(struct str *frame, const struct deliver_request *request
     frame_put_u64(frame, request->content_sum);
     frame_put_u64(frame, (uint64_t)request->arrival_time);
     frame_put_u64(frame, (uint64_t)request->active_time);
+    frame_put_u8(frame, request->more_follows);
     frame_put_u8(frame, request->may_remove);
     frame_put_u64(frame, request->attribute_count);
     for (size_t i = 0; i < request->attribute_count; i++) {
@@ -126,6 +127,7 @@ static void get_request(struct frame_reader *reader, struct arena *arena,
     request->content_sum = frame_get_u64(reader);
     request->arrival_time = (int64_t)frame_get_u64(reader);
     request->active_time = (int64_t)frame_get_u64(reader);
+    request->more_follows = frame_get_u8(reader) != 0;
     request->may_remove = frame_get_u8(reader) != 0;
     get_attributes(reader, arena, request);
     get_recipients(reader, arena, request);

@@ -26,6 +26,7 @@ struct deliver_request {
     int64_t content_offset, content_size;
     uint64_t content_sum;
     int64_t arrival_time, active_time; /* wall clock, microseconds */
+    bool more_follows; /* other mail for this destination waits or is on its way */
     bool may_remove;                   /* these are all that is left of the message: see
                                           deliver_conclude() */
     struct queue_attribute *attributes; /* client_name, client_address, ... */
