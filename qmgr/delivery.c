@@ -60,7 +60,7 @@ static void fill_request(const struct job *job, struct arena *arena,
         .content_sum = file->content_sum,
         .arrival_time = file->arrival_time,
         .active_time = message->active_time,
-        .more_follows = job->destination->job_count > 0 || job->destination->busy > 1,
+        .more_follows = destination_is_busy(job->destination),
         .may_remove = is_last(job),
     };
     struct view ret = queue_message_attribute(file, "ret_flags");

@@ -14,6 +14,9 @@
 #include "base/alloc.h"
 #include "qmgr/qmgr.h"
 
+/* So many within a second: more will come. */
+enum { BUSY_DELIVERIES = 5 };
+
 struct destination *destination_find(struct transport *transport, struct view nexthop,
                                      struct view recipient)
 {
@@ -125,8 +128,25 @@ void destination_release(struct qmgr *qmgr, struct destination *destination)
     transport_run(qmgr, transport);
 }
 
+bool destination_is_busy(const struct destination *destination)
+{
+    int64_t second = clock_now() / CLOCK_SECOND;
+    bool lately = second - destination->last_second <= 1 &&
+                  destination->second_count >= BUSY_DELIVERIES;
+    return destination->job_count > 0 || (destination->busy > 1 && lately);
+}
+
+static void count_delivery(struct destination *destination)
+{
+    int64_t second = clock_now() / CLOCK_SECOND;
+    destination->second_count =
+        second == destination->last_second ? destination->second_count + 1 : 1;
+    destination->last_second = second;
+}
+
 void destination_succeeded(struct destination *destination)
 {
+    count_delivery(destination);
     destination->failures = 0;
     if (destination->busy >= destination->window &&
         destination->window < destination->transport->window_max) {

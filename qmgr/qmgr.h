@@ -69,9 +69,11 @@ struct destination {
     struct str key; /* in transport.destinations */
     struct list jobs;
     size_t job_count;
-    int busy;        /* deliveries in progress */
-    int window;      /* most at once now */
-    double failures; /* pseudo-cohorts since the last success */
+    int busy;            /* deliveries in progress */
+    int window;          /* most at once now */
+    double failures;     /* pseudo-cohorts since the last success */
+    int64_t last_second; /* of the last deliveries, and how many they were */
+    int second_count;
     int64_t dead_until;
     char *dead_reason; /* "4.4.1 text" */
 };
@@ -193,6 +195,8 @@ size_t destination_take_more(struct destination *destination, struct job **jobs_
 /* A delivery has ended: let the next one go. */
 void destination_release(struct qmgr *qmgr, struct destination *destination);
 void destination_succeeded(struct destination *destination);
+/* Is there so much mail for it that a connection may be worth keeping? */
+bool destination_is_busy(const struct destination *destination);
 void destination_failed(struct qmgr *qmgr, struct destination *destination,
                         struct view dsn, struct view reason);
 /* Dead until then: what waits goes to the retry service with REASON ("4.4.1 text"). */

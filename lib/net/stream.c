@@ -237,7 +237,7 @@ bool stream_in_time(struct stream *stream)
     return true;
 }
 
-static int64_t wait_limit(const struct stream *stream)
+int64_t stream_wait_limit(const struct stream *stream)
 {
     if (stream->timeout == CLOCK_NEVER) {
         return stream->deadline;
@@ -276,19 +276,18 @@ static bool take_result(struct stream *stream, enum task_result result)
     return false;
 }
 
-bool stream_await(struct stream *stream, unsigned events)
+bool stream_await(struct stream *stream, unsigned events, int64_t limit)
 {
     CHECK(events == TASK_READ || events == TASK_WRITE);
     struct channel *channel = events == TASK_READ ? &stream->in : stream_out(stream);
-    return take_result(stream, await_channel(channel, events, wait_limit(stream)));
+    return take_result(stream, await_channel(channel, events, limit));
 }
 
-bool stream_await_drained(struct stream *stream)
+bool stream_await_drained(struct stream *stream, int64_t limit)
 {
-    int64_t limit = wait_limit(stream);
     int64_t recheck = clock_now() + DRAINED_RECHECK;
     if (limit <= recheck) {
-        return stream_await(stream, TASK_READ);
+        return stream_await(stream, TASK_READ, limit);
     }
     enum task_result result = await_channel(&stream->in, TASK_READ, recheck);
     return take_result(stream, result == TASK_TIMEOUT ? TASK_READY : result);

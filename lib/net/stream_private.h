@@ -71,10 +71,12 @@ void stream_end(struct stream *stream, enum stream_state state, int error);
 void stream_io_failed(struct stream *stream, int error);
 /* False, with the state set, when the stream's deadline has passed. */
 bool stream_in_time(struct stream *stream);
-/* Wait for EVENTS; false with the state set. */
-bool stream_await(struct stream *stream, unsigned events);
+/* How long a wait that begins now may take (clock_now() scale). */
+int64_t stream_wait_limit(const struct stream *stream);
+/* Wait for EVENTS until LIMIT; false with the state set. */
+bool stream_await(struct stream *stream, unsigned events, int64_t limit);
 /* Wait for input of a drained socket.  True: try to read, even if nothing has been
  * reported for a second (data and a reset that come together make one edge). */
-bool stream_await_drained(struct stream *stream);
+bool stream_await_drained(struct stream *stream, int64_t limit);
 
 #endif

@@ -81,10 +81,10 @@ static void drop_empty_buffer(struct stream *stream)
     }
 }
 
-static bool await_without_buffer(struct stream *stream, unsigned events)
+static bool await_without_buffer(struct stream *stream, unsigned events, int64_t limit)
 {
     drop_empty_buffer(stream);
-    bool ready = stream_await(stream, events);
+    bool ready = stream_await(stream, events, limit);
     make_room(stream);
     return ready;
 }
@@ -108,16 +108,17 @@ static bool fill(struct stream *stream)
     if (stream->state != STREAM_OK || !stream_in_time(stream)) {
         return false;
     }
+    const int64_t limit = stream_wait_limit(stream); /* of all waits together */
     if (is_drained(stream)) {
         drop_empty_buffer(stream);
-        if (!stream_await_drained(stream)) {
+        if (!stream_await_drained(stream, limit)) {
             return false;
         }
     }
     make_room(stream);
     bool wait_first =
         stream->in.kind == CHANNEL_BLOCKING && stream->filter.read == NULL;
-    if (wait_first && !stream_await(stream, TASK_READ)) {
+    if (wait_first && !stream_await(stream, TASK_READ, limit)) {
         return false;
     }
     for (;;) {
@@ -130,7 +131,7 @@ static bool fill(struct stream *stream)
         case ATTEMPT_AGAIN:
             break;
         }
-        if (errno != EINTR && !await_without_buffer(stream, events)) {
+        if (errno != EINTR && !await_without_buffer(stream, events, limit)) {
             return false;
         }
     }

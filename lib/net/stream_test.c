@@ -293,6 +293,40 @@ static void drained_writer(void *context)
     assert_int_equal(close(fd), 0);
 }
 
+/* One line, and then nothing: the time-out is what was asked for, not more. */
+static void late_reader(void *context)
+{
+    struct stream *b = context;
+    struct view line;
+    stream_set_timeout(b, 1300 * CLOCK_MILLISECOND);
+    assert_true(stream_read_line(b, 100, &line, NULL));
+    int64_t before = clock_now();
+    assert_false(stream_read_line(b, 100, &line, NULL));
+    assert_int_equal(stream_state(b), STREAM_TIMEOUT);
+    assert_in_range(clock_now() - before, 1300 * CLOCK_MILLISECOND,
+                    2200 * CLOCK_MILLISECOND);
+    stream_free(&b);
+}
+
+static void late_writer(void *context)
+{
+    (void)task_sleep_until(clock_now() + 5 * CLOCK_MILLISECOND);
+    assert_true(file_write_all(*(int *)context, "one\n", 4));
+}
+
+static void test_drained_timeout(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    task_init();
+    (void)task_spawn("reader", late_reader, stream_new(fds[1]));
+    (void)task_spawn("writer", late_writer, &fds[0]);
+    task_run(true);
+    task_done();
+    assert_int_equal(close(fds[0]), 0);
+}
+
 static void test_drained(void **state)
 {
     (void)state;
@@ -632,23 +666,15 @@ static void test_pair_of_one_socket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_long_line),
-        cmocka_unit_test(test_read_exact),
-        cmocka_unit_test(test_peek_and_discard),
-        cmocka_unit_test(test_drained),
-        cmocka_unit_test(test_timeout),
-        cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_write_timeout),
-        cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_peer_gone),
-        cmocka_unit_test(test_fail),
-        cmocka_unit_test(test_write_sizes),
-        cmocka_unit_test(test_printf),
-        cmocka_unit_test(test_filter_write),
-        cmocka_unit_test(test_pair_of_pipes),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_pair_of_one_socket),
+        cmocka_unit_test(test_lines),         cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_read_exact),    cmocka_unit_test(test_peek_and_discard),
+        cmocka_unit_test(test_drained),       cmocka_unit_test(test_drained_timeout),
+        cmocka_unit_test(test_timeout),       cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_write_timeout), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_peer_gone),     cmocka_unit_test(test_fail),
+        cmocka_unit_test(test_write_sizes),   cmocka_unit_test(test_printf),
+        cmocka_unit_test(test_filter_write),  cmocka_unit_test(test_pair_of_pipes),
+        cmocka_unit_test(test_files),         cmocka_unit_test(test_pair_of_one_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,7 +71,8 @@ static bool send_all(struct stream *stream, struct iovec parts[PARTS])
         stream_out(stream)->kind == CHANNEL_BLOCKING && stream->filter.write == NULL;
     while (parts[0].iov_len > 0 || parts[1].iov_len > 0) {
         if (!stream_in_time(stream) ||
-            (wait_first && !stream_await(stream, TASK_WRITE))) {
+            (wait_first &&
+             !stream_await(stream, TASK_WRITE, stream_wait_limit(stream)))) {
             return false;
         }
         unsigned events;
@@ -87,7 +88,7 @@ static bool send_all(struct stream *stream, struct iovec parts[PARTS])
             stream_io_failed(stream, errno);
             return false;
         }
-        if (!stream_await(stream, events)) {
+        if (!stream_await(stream, events, stream_wait_limit(stream))) {
             return false;
         }
     }
