@@ -89,6 +89,8 @@ static void show_without_server(struct report *report, const struct conf *conf,
 
 void listing_show(const struct conf *conf, bool json)
 {
+    static char buffer[64 * 1024]; /* of stdout, which outlives this function */
+    (void)setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     struct report report = {.out = stdout,
                             .json = json,
                             .long_ids = conf_bool(conf, P_enable_long_queue_ids)};

@@ -76,6 +76,9 @@ NODISCARD bool queue_give_name(const struct queue_dirs *dirs, int fd, const char
 /* -1 with errno.  FLAGS may hold O_CREAT (logs); hash directories are not made. */
 int queue_open(const struct queue_dirs *dirs, const char *queue, const char *id,
                int flags);
+/* The same for a path (of a walk, for example).  Plain system calls: a pool thread may
+ * do it. */
+int queue_open_path(const char *path, int flags);
 /* rename(2) between queues; makes hash directories as needed; never replaces a file
  * (EEXIST). */
 NODISCARD bool queue_move(const struct queue_dirs *dirs, const char *from,
