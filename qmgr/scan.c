@@ -155,6 +155,7 @@ static enum progress announce(struct scanner *scanner, struct pass *pass)
 /* One batch of files. */
 static enum progress step(struct scanner *scanner, struct pass *pass)
 {
+    CHECK(pass->batch != NULL);
     if (pass->batch->at == pass->batch->count) {
         if (!fill(pass)) {
             return PASS_ENDED;

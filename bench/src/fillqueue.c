@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fillqueue SPOOL COUNT DUE_FIRST DUE_LAST: copies the deferred messages of a stopped or
- * running mail system, queue file and defer log, until COUNT are there.  Works for every
- * suite that keeps one file per message in deferred/X/ID and defer/X/ID with short queue
- * IDs: each copy gets an ID that names its own inode.  Modification times, which say when
- * the next attempt is due, are spread between now + DUE_FIRST and now + DUE_LAST seconds.
+ * fillqueue SPOOL COUNT DUE_FIRST DUE_LAST: copies the deferred messages of a stopped
+ * or running mail system, queue file and defer log, until COUNT are there.  Works for
+ * every suite that keeps one file per message in deferred/X/ID and defer/X/ID with
+ * short queue IDs: each copy gets an ID that names its own inode.  Modification times,
+ * which say when the next attempt is due, are spread between now + DUE_FIRST and now +
+ * DUE_LAST seconds.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SEEDS_MAX = 1000, PATH_BYTES = 512, MICROSECONDS = 1000000 };
+enum { SEEDS_MAX = 1000, PATH_BYTES = 600, MICROSECONDS = 1000000 };
 
 struct file {
     char *bytes;
@@ -144,7 +145,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: fillqueue spool count due_first due_last\n");
         return 1;
     }
-    long wanted = atol(argv[2]), first = atol(argv[3]), last = atol(argv[4]);
+    long wanted = strtol(argv[2], NULL, 10), first = strtol(argv[3], NULL, 10),
+         last = strtol(argv[4], NULL, 10);
     long span = last > first ? last - first : 1;
     time_t now = time(NULL);
     umask(0);

@@ -416,7 +416,7 @@ enum outcome queue_envelope_parse(struct view head, struct view tail,
     if (head.len < sizeof(bytes) || memcmp(head.ptr, QF_MAGIC, QF_MAGIC_SIZE) != 0) {
         return damaged(err, "not a queue file");
     }
-    copy_bytes(bytes, view_first(head, sizeof(bytes)));
+    memcpy(bytes, head.ptr, sizeof(bytes));
     enum outcome outcome = parse_header(bytes, message, &header, err);
     if (outcome == OK) {
         /* As large as it says: nobody has looked at the file. */

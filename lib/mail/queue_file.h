@@ -161,9 +161,8 @@ size_t queue_writer_recipients(const struct queue_writer *writer);
 NODISCARD enum outcome queue_writer_complete(struct queue_writer *writer,
                                              struct err *err);
 int queue_writer_fd(const struct queue_writer *writer);
-/* Complete the file, if that has not been done; SYNC: fsync (waits, through the offload pool).
- * After OK the file is closed
- * and unlocked: it may be announced. */
+/* Complete the file, if that has not been done; SYNC: fsync (waits, through the offload
+ * pool). After OK the file is closed and unlocked: it may be announced. */
 NODISCARD enum outcome queue_writer_commit(struct queue_writer *writer, bool sync,
                                            struct err *err);
 /* After the commit: the file's bytes before and after the content, as

@@ -45,12 +45,16 @@ static bool is_ours(const struct queue_scan *scan, int fd)
 static DIR *open_level(const struct queue_scan *scan)
 {
     int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (scan->depth > 0 ? O_NOFOLLOW : 0);
-    FD_AUTO int fd = open(str_ptr(&scan->path), flags);
-    DIR *dir = fd >= 0 && is_ours(scan, fd) ? fdopendir(fd) : NULL;
-    if (dir != NULL) {
-        fd = -1; /* it is DIR's */
-    } else if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
-        log_warning("open queue directory %s: %m", str_ptr(&scan->path));
+    int fd = open(str_ptr(&scan->path), flags);
+    if (fd < 0) {
+        if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
+            log_warning("open queue directory %s: %m", str_ptr(&scan->path));
+        }
+        return NULL;
+    }
+    DIR *dir = is_ours(scan, fd) ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        fd_close(&fd);
     }
     return dir;
 }
