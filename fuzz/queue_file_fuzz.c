@@ -48,6 +48,15 @@ static void read_file(const uint8_t *bytes, size_t len)
             CHECK(err.outcome == PERMFAIL);
         }
     }
+    /* What is understood without the file must be the same. */
+    struct queue_file_start start;
+    struct queue_message again;
+    queue_file_read_start(fd, &start);
+    if (queue_file_parse(-1, &start, &arena, &again, &err) == OK) {
+        CHECK(again.record_count == message.record_count &&
+              again.recipients_pending == message.recipients_pending &&
+              again.file_size == message.file_size);
+    }
     arena_clear(&arena);
     fd_close(&fd);
 }

@@ -111,9 +111,8 @@ static int open_by_id(const struct queue_dirs *dirs, const char *id,
     int problem = ENOENT;
     for (int i = 0; i < FIND_ATTEMPTS && queue_id_valid(view_cstr(id)); i++) {
         for (const char *const *queue = QUEUES; *queue != NULL; queue++) {
-            int fd = queue_open(dirs, *queue, id, O_RDONLY);
+            int fd = queue_open_where(dirs, *queue, id, O_RDONLY, name_out);
             if (fd >= 0) {
-                queue_path(dirs, *queue, id, name_out);
                 return fd;
             }
             problem = errno != ENOENT ? errno : problem;

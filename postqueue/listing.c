@@ -13,6 +13,7 @@
 #include "rpc/showq.h"
 #include "sys/clock.h"
 #include "sys/privilege.h"
+#include "task/task.h"
 
 static const int64_t READ_TIME = (int64_t)3600 * CLOCK_SECOND;
 
@@ -35,19 +36,35 @@ static void show_from_server(struct report *report, int fd)
     }
 }
 
-static void show_from_files(struct report *report, const struct conf *conf)
+struct walk {
+    struct report *report;
+    const struct conf *conf;
+};
+
+static void walk_queue(void *context)
 {
-    struct queue_dirs *dirs = queue_dirs_new(conf);
+    const struct walk *walk = context;
+    struct queue_dirs *dirs = queue_dirs_new(walk->conf);
     struct queue_list *list = queue_list_open(dirs);
     struct arena arena = {0};
     struct queue_list_entry entry;
     while (queue_list_next(list, &arena, &entry)) {
-        report_entry(report, &entry);
+        report_entry(walk->report, &entry);
         arena_clear(&arena);
     }
     arena_clear(&arena);
     queue_list_close(&list);
     queue_dirs_free(&dirs);
+}
+
+/* In a fiber, because then files are read ahead. */
+static void show_from_files(struct report *report, const struct conf *conf)
+{
+    struct walk walk = {.report = report, .conf = conf};
+    task_init();
+    (void)task_spawn("walk", walk_queue, &walk);
+    task_run(true);
+    task_done();
 }
 
 static bool owns_queue(void)
@@ -89,6 +106,8 @@ static void show_without_server(struct report *report, const struct conf *conf,
 
 void listing_show(const struct conf *conf, bool json)
 {
+    static char buffer[64 * 1024]; /* of stdout, which outlives this function */
+    (void)setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
     struct report report = {.out = stdout,
                             .json = json,
                             .long_ids = conf_bool(conf, P_enable_long_queue_ids)};

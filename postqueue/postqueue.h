@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/str.h"
 #include "conf/conf.h"
 #include "mail/queue_list.h"
 
@@ -15,10 +16,11 @@ struct report {
     bool long_ids; /* column widths */
     size_t messages;
     int64_t bytes;
+    struct str text, scratch; /* of the entry at hand: their memory is kept */
 };
 void report_entry(struct report *report, const struct queue_list_entry *entry);
 /* The last line, or "Mail queue is empty". */
-void report_end(const struct report *report);
+void report_end(struct report *report);
 
 /* listing.c: -p and -j */
 void listing_show(const struct conf *conf, bool json);

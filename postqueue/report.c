@@ -17,6 +17,8 @@ enum {
     SHORT_SIZE_COLUMNS = 7,
     LONG_ID_COLUMNS = 17,
     LONG_SIZE_COLUMNS = 8,
+    SHORT_ADDRESS_COLUMN = 41,
+    LONG_ADDRESS_COLUMN = 47,
     REASON_COLUMNS = 76, /* inside the parentheses; they end in column 78 */
     KBYTE = 1024
 };
@@ -41,9 +43,28 @@ static size_t utf8_length(struct view v)
     return overlong || outside ? 0 : len;
 }
 
+/* Bytes at the start of TEXT that stand for themselves, which is nearly always all of
+ * it. */
+static size_t plain_length(struct view text, bool json)
+{
+    size_t len = 0;
+    while (len < text.len && ascii_printable(text.ptr[len]) &&
+           !(json && (text.ptr[len] == '"' || text.ptr[len] == '\\'))) {
+        len++;
+    }
+    return len;
+}
+
+static void add_plain(struct str *out, struct view *text, bool json)
+{
+    size_t len = plain_length(*text, json);
+    str_add(out, view_first(*text, len));
+    *text = view_from(*text, len);
+}
+
 static void add_printable(struct str *out, struct view text)
 {
-    while (text.len > 0) {
+    for (add_plain(out, &text, false); text.len > 0; add_plain(out, &text, false)) {
         size_t len = utf8_length(text);
         bool printable = len > 1 || (len == 1 && ascii_printable(text.ptr[0]));
         str_add(out, printable ? view_first(text, len) : VIEW("?"));
@@ -69,7 +90,7 @@ static void add_json_character(struct str *out, struct view character)
 static void add_json(struct str *out, struct view text)
 {
     str_add_byte(out, '"');
-    while (text.len > 0) {
+    for (add_plain(out, &text, true); text.len > 0; add_plain(out, &text, true)) {
         size_t len = utf8_length(text);
         if (len > 0) {
             add_json_character(out, view_first(text, len));
@@ -99,24 +120,24 @@ static void add_json_recipients(struct str *line, const struct queue_list_entry 
     }
 }
 
-static void write_json(const struct report *report,
-                       const struct queue_list_entry *entry)
+static void write_json(struct report *report, const struct queue_list_entry *entry)
 {
-    STR_AUTO struct str line = {0};
-    str_add_cstr(&line, "{\"queue_name\": ");
-    add_json(&line, entry->queue_name);
-    str_add_cstr(&line, ", \"queue_id\": ");
-    add_json(&line, entry->queue_id);
-    str_printf(&line,
+    struct str *line = &report->text;
+    str_clear(line);
+    str_add_cstr(line, "{\"queue_name\": ");
+    add_json(line, entry->queue_name);
+    str_add_cstr(line, ", \"queue_id\": ");
+    add_json(line, entry->queue_id);
+    str_printf(line,
                ", \"arrival_time\": %" PRId64 ", \"message_size\": %" PRId64
                ", \"forced_expire\": %s, \"sender\": ",
                entry->arrival_time / CLOCK_SECOND, entry->size,
                entry->forced_expire ? "true" : "false");
-    add_json(&line, sender_name(entry));
-    str_add_cstr(&line, ", \"recipients\": [");
-    add_json_recipients(&line, entry);
-    str_add_cstr(&line, "]}\n");
-    (void)fwrite(str_ptr(&line), 1, line.len, report->out);
+    add_json(line, sender_name(entry));
+    str_add_cstr(line, ", \"recipients\": [");
+    add_json_recipients(line, entry);
+    str_add_cstr(line, "]}\n");
+    (void)fwrite(str_ptr(line), 1, line->len, report->out);
 }
 
 static void write_title(const struct report *report)
@@ -128,52 +149,70 @@ static void write_title(const struct report *report)
                 report->out);
 }
 
-static void add_first_line(const struct report *report,
-                           const struct queue_list_entry *entry, struct str *lines)
+static void pad_to(struct str *out, size_t column)
 {
-    STR_AUTO struct str id = {0};
-    add_printable(&id, entry->queue_id);
+    while (out->len < column) {
+        str_add(out, view_first(VIEW("                                "),
+                                column - out->len));
+    }
+}
+
+/* Queue ID, size and date. */
+static void add_columns(const struct report *report,
+                        const struct queue_list_entry *entry, struct str *out)
+{
+    size_t start = out->len;
+    add_printable(out, entry->queue_id);
     if (view_equal_cstr(entry->queue_name, QUEUE_ACTIVE)) {
-        str_add_byte(&id, '*');
+        str_add_byte(out, '*');
     } else if (view_equal_cstr(entry->queue_name, QUEUE_HOLD)) {
-        str_add_byte(&id, '!');
+        str_add_byte(out, '!');
     }
     if (entry->forced_expire) {
-        str_add_byte(&id, '#');
+        str_add_byte(out, '#');
     }
+    pad_to(out, start + (report->long_ids ? LONG_ID_COLUMNS : SHORT_ID_COLUMNS));
     char date[MAIL_DATE_MAX];
     mail_date_ctime(entry->arrival_time, date);
     *strrchr(date, ' ') = '\0'; /* no year */
-    str_printf(lines, "%-*s %*" PRId64 " %s %s",
-               report->long_ids ? LONG_ID_COLUMNS : SHORT_ID_COLUMNS, str_ptr(&id),
+    str_printf(out, " %*" PRId64 " %s %s",
                report->long_ids ? LONG_SIZE_COLUMNS : SHORT_SIZE_COLUMNS, entry->size,
                date, report->long_ids ? "" : " ");
-    add_printable(lines, sender_name(entry));
-    str_add_byte(lines, '\n');
 }
 
-static void write_text(const struct report *report,
-                       const struct queue_list_entry *entry)
+/* "(REASON)", right-aligned as long as it fits. */
+static void add_reason(struct str *out, struct view reason, struct str *scratch)
 {
-    STR_AUTO struct str lines = {0};
-    STR_AUTO struct str reason = {0};
-    add_first_line(report, entry, &lines);
+    str_clear(scratch);
+    add_printable(scratch, reason);
+    size_t room = scratch->len < REASON_COLUMNS ? REASON_COLUMNS - scratch->len : 0;
+    pad_to(out, out->len + room);
+    str_add_byte(out, '(');
+    str_add(out, str_view(scratch));
+    str_add_cstr(out, ")\n");
+}
+
+static void write_text(struct report *report, const struct queue_list_entry *entry)
+{
+    struct str *lines = &report->text;
+    str_clear(lines);
+    add_columns(report, entry, lines);
+    add_printable(lines, sender_name(entry));
+    str_add_byte(lines, '\n');
     for (size_t i = 0; i < entry->recipient_count; i++) {
         const struct queue_list_recipient *recipient = &entry->recipients[i];
         /* Said once for neighbours that wait for the same reason. */
         if (recipient->reason.len > 0 &&
             (i == 0 || !view_equal(recipient->reason, recipient[-1].reason))) {
-            str_clear(&reason);
-            add_printable(&reason, recipient->reason);
-            size_t room = reason.len < REASON_COLUMNS ? REASON_COLUMNS - reason.len : 0;
-            str_printf(&lines, "%*s(%s)\n", (int)room, "", str_ptr(&reason));
+            add_reason(lines, recipient->reason, &report->scratch);
         }
-        str_printf(&lines, "%*s", report->long_ids ? 47 : 41, "");
-        add_printable(&lines, recipient->address);
-        str_add_byte(&lines, '\n');
+        pad_to(lines, lines->len + (report->long_ids ? LONG_ADDRESS_COLUMN
+                                                     : SHORT_ADDRESS_COLUMN));
+        add_printable(lines, recipient->address);
+        str_add_byte(lines, '\n');
     }
-    str_add_byte(&lines, '\n');
-    (void)fwrite(str_ptr(&lines), 1, lines.len, report->out);
+    str_add_byte(lines, '\n');
+    (void)fwrite(str_ptr(lines), 1, lines->len, report->out);
 }
 
 void report_entry(struct report *report, const struct queue_list_entry *entry)
@@ -190,8 +229,10 @@ void report_entry(struct report *report, const struct queue_list_entry *entry)
     report->bytes += entry->size;
 }
 
-void report_end(const struct report *report)
+void report_end(struct report *report)
 {
+    str_done(&report->text);
+    str_done(&report->scratch);
     if (report->json) {
         return;
     }

@@ -132,6 +132,7 @@ static void test_long_reason(void **state)
     size_t len = 0;
     struct report report = {.out = open_memstream(&text, &len)};
     report_entry(&report, &entry);
+    report_end(&report);
     (void)fclose(report.out);
     assert_non_null(strstr(text, "\n(rrr"));
     free(text);

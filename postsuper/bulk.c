@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * "ALL": each queue is walked once per pass, and no file is opened unless it must
- * be marked.  Logs go in one walk of their own, not one by one.
+ * be marked.  Logs go in one walk of their own, not one by one, and hash directories go
+ * whole (directory.c) unless each file is to be named.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,6 +10,11 @@
 
 #include "base/log.h"
 #include "postsuper/postsuper.h"
+#include "sys/clock.h"
+
+/* What takes longer goes on behind the caller's back: what is deleted is deleted, and
+ * only the room it took is not free yet. */
+static const int64_t PATIENCE = (int64_t)500 * CLOCK_MILLISECOND;
 
 bool postsuper_has_queue(const struct postsuper *postsuper, const char *queue)
 {
@@ -21,9 +27,12 @@ bool postsuper_has_queue(const struct postsuper *postsuper, const char *queue)
 }
 
 /* All that lies in a log directory, whoever it belonged to. */
-static void wipe_logs(const char *queue, const struct queue_dirs *dirs)
+static void wipe_logs(const struct postsuper *postsuper, const char *queue)
 {
-    struct queue_scan *scan = queue_scan_open(dirs, queue);
+    if (log_verbose() == 0) {
+        (void)directories_delete(postsuper, queue, false);
+    }
+    struct queue_scan *scan = queue_scan_open(postsuper->dirs, queue);
     struct queue_entry entry;
     STR_AUTO struct str path = {0};
     while (queue_scan_next_entry(scan, &entry)) {
@@ -60,9 +69,7 @@ static void handle_message(struct postsuper *postsuper,
         return;
     }
     if (actions[ACTION_REQUEUE] && message_applies(ACTION_REQUEUE, queue)) {
-        if (message_act(postsuper, ACTION_REQUEUE, queue, id)) {
-            message_remove_logs(postsuper, id);
-        }
+        (void)message_act(postsuper, ACTION_REQUEUE, queue, id);
         return;
     }
     if (actions[ACTION_EXPIRE]) {
@@ -86,12 +93,26 @@ static bool applies_somehow(const bool actions[ACTION_COUNT], const char *queue)
     return false;
 }
 
+static void handle_directories(struct postsuper *postsuper,
+                               const bool actions[ACTION_COUNT], const char *queue)
+{
+    if (actions[ACTION_DELETE]) {
+        postsuper->done[ACTION_DELETE] +=
+            directories_delete(postsuper, queue, needs_log_removal(postsuper, queue));
+    } else if (actions[ACTION_REQUEUE] && message_applies(ACTION_REQUEUE, queue)) {
+        postsuper->done[ACTION_REQUEUE] += directories_requeue(postsuper, queue);
+    }
+}
+
 static void handle_queue(struct postsuper *postsuper, const bool actions[ACTION_COUNT],
                          const char *queue)
 {
     char id[QUEUE_ID_MAX];
     if (!applies_somehow(actions, queue)) {
         return;
+    }
+    if (log_verbose() == 0) {
+        handle_directories(postsuper, actions, queue);
     }
     struct queue_scan *scan = queue_scan_open(postsuper->dirs, queue);
     while (queue_scan_next(scan, id)) {
@@ -110,7 +131,7 @@ static void handle_all(struct postsuper *postsuper, const bool actions[ACTION_CO
         if (queue_holds_messages(queue)) {
             handle_queue(postsuper, actions, queue);
         } else if (actions[ACTION_DELETE] && strcmp(queue, "flush") != 0) {
-            wipe_logs(queue, postsuper->dirs);
+            wipe_logs(postsuper, queue);
         }
     }
 }
@@ -120,5 +141,6 @@ void bulk_handle(struct postsuper *postsuper, const bool actions[ACTION_COUNT])
     handle_all(postsuper, actions);
     if (actions[ACTION_DELETE]) {
         handle_all(postsuper, actions); /* what changed queues behind our back */
+        directories_remove_deleted(postsuper->queues, PATIENCE);
     }
 }

@@ -147,7 +147,8 @@ static void act_anywhere(struct postsuper *postsuper, enum action action,
                 !message_act(postsuper, action, postsuper->queues[i], id)) {
                 continue;
             }
-            if (action == ACTION_DELETE || action == ACTION_REQUEUE) {
+            /* Those of a requeued message pickup removes with it. */
+            if (action == ACTION_DELETE) {
                 message_remove_logs(postsuper, id);
             }
             log_info("%s: %s", id, PAST[action]);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "mail/queue_dir.h"
 
@@ -45,6 +46,18 @@ void message_remove_logs(const struct postsuper *postsuper, const char *id);
 
 /* bulk.c: every message of the queues. */
 void bulk_handle(struct postsuper *postsuper, const bool actions[ACTION_COUNT]);
+
+/* directory.c: hash directories of QUEUE with all the messages they hold.  Those that
+ * cannot be handled so are left to a walk through the queue. */
+/* Out of the queue with them; returns the number of messages.  LOGS_TOO: remove the
+ * logs of each message.  What is not a message stays; of a log directory all goes. */
+size_t directories_delete(const struct postsuper *postsuper, const char *queue,
+                          bool logs_too);
+/* To maildrop/; returns the number of messages. */
+size_t directories_requeue(const struct postsuper *postsuper, const char *queue);
+/* Remove the files of deleted directories: those that are left after PATIENCE in a
+ * process of their own. */
+void directories_remove_deleted(const char *const *queues, int64_t patience);
 
 /* structure.c */
 struct structure_options {

@@ -137,11 +137,38 @@ static bool right_id(const struct check *check, const struct queue_entry *entry,
     return true;
 }
 
+/* Nearly all are, and this is asked of every file at every start. */
+static bool is_right(const struct check *check, const struct queue_entry *entry)
+{
+    uint64_t inode;
+    return queue_id_valid(view_cstr(entry->name)) &&
+           queue_id_inode(entry->name, &inode) &&
+           (inode == entry->inode || !queue_holds_messages(check->queue) ||
+            (!check->options->long_names && queue_id_is_long(entry->name))) &&
+           queue_path_is_in(check->postsuper->dirs, check->queue, entry->directory,
+                            entry->name);
+}
+
+/* Where it should be as ID.  What was requeued with its directory may stay in it. */
+static void right_path(const struct check *check, const struct queue_entry *entry,
+                       const char *id, struct str *path_out)
+{
+    if (strcmp(check->queue, QUEUE_MAILDROP) == 0) {
+        str_clear(path_out);
+        str_printf(path_out, "%s/%s", entry->directory, id);
+    } else {
+        queue_path(check->postsuper->dirs, check->queue, id, path_out);
+    }
+}
+
 static void check_entry(struct check *check, const struct queue_entry *entry)
 {
     char id[QUEUE_ID_MAX], right[QUEUE_ID_MAX];
     STR_AUTO struct str path = {0};
     STR_AUTO struct str target = {0};
+    if (is_right(check, entry)) {
+        return;
+    }
     str_printf(&path, "%s/%s", entry->directory, entry->name);
     if (!id_of_name(entry->name, id)) {
         handle_bogus(check, str_ptr(&path));
@@ -150,7 +177,7 @@ static void check_entry(struct check *check, const struct queue_entry *entry)
     if (!check->options->names || !right_id(check, entry, str_ptr(&path), id, right)) {
         return;
     }
-    queue_path(check->postsuper->dirs, check->queue, right, &target);
+    right_path(check, entry, right, &target);
     if (!rename_or_wait(check, check->queue, str_ptr(&path), &target)) {
         if (errno != ENOENT) {
             log_fatal("rename file %s as %s: %m", str_ptr(&path), str_ptr(&target));
@@ -201,6 +228,9 @@ void structure_check(struct postsuper *postsuper,
 {
     struct check check = {.postsuper = postsuper, .options = options};
     enum { PASSES = 2 };
+    if (options->purge) {
+        directories_remove_deleted(postsuper->queues, 0); /* a start does not wait */
+    }
     for (int pass = 0; pass < PASSES && (pass == 0 || check.waiting); pass++) {
         check.waiting = false;
         for (size_t i = 0; postsuper->queues[i] != NULL; i++) {

@@ -2,6 +2,7 @@
 /* Repairing names and places, and acting on messages, in a private spool. */
 #include "testing/test.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +207,198 @@ static void test_all(void **state)
     assert_int_equal(rmdir("bounce"), 0); /* empty */
 }
 
+/* --- whole directories ------------------------------------------------------------ */
+
+static const char *const MESSAGE_QUEUES[] = {"maildrop", "incoming", "active",
+                                             "deferred", "hold",     NULL};
+
+enum { MANY = 100 };
+
+/* Deferred messages with logs. */
+static void make_deferred(char ids[MANY][QUEUE_ID_MAX])
+{
+    for (size_t i = 0; i < MANY; i++) {
+        make_message(ids[i]);
+        CHECK(queue_move(postsuper.dirs, "incoming", "deferred", ids[i]));
+        CHECK(queue_make_parents(postsuper.dirs, "defer", ids[i]));
+        int fd = queue_open(postsuper.dirs, "defer", ids[i], O_WRONLY | O_CREAT);
+        CHECK(fd >= 0 && close(fd) == 0);
+    }
+}
+
+static size_t count_entries(const char *queue)
+{
+    struct queue_scan *scan = queue_scan_open(postsuper.dirs, queue);
+    struct queue_entry entry;
+    size_t count = 0;
+    while (queue_scan_next_entry(scan, &entry)) {
+        count++;
+    }
+    queue_scan_close(&scan);
+    return count;
+}
+
+/* Names of deleted directories in QUEUE. */
+static size_t count_deleted(const char *queue)
+{
+    DIR *dir = opendir(queue);
+    const struct dirent *entry;
+    size_t count = 0;
+    while ((entry = readdir(dir)) != NULL) {
+        count += strncmp(entry->d_name, ".deleted.", 9) == 0;
+    }
+    (void)closedir(dir);
+    return count;
+}
+
+static void test_delete_directories(void **state)
+{
+    (void)state;
+    static const bool delete[ACTION_COUNT] = {[ACTION_DELETE] = true};
+    char ids[MANY][QUEUE_ID_MAX];
+    for (int verbose = 0; verbose < 2; verbose++) {
+        make_deferred(ids);
+        CHECK(mkdir("deferred/z", 0700) == 0);
+        test_write_file("deferred/z", "no message", "x");
+        test_write_file("defer", "anything at all", "x");
+        postsuper.done[ACTION_DELETE] = 0;
+        log_set_verbose(verbose);
+        bulk_handle(&postsuper, delete);
+        log_set_verbose(0);
+        assert_int_equal(postsuper.done[ACTION_DELETE], MANY);
+        assert_int_equal(count_entries("deferred"), 1);
+        assert_int_equal(access("deferred/z/no message", F_OK), 0);
+        assert_int_equal(count_entries("defer"), 0);
+        assert_int_equal(count_deleted("deferred") + count_deleted("defer"), 0);
+        CHECK(unlink("deferred/z/no message") == 0 && rmdir("deferred/z") == 0);
+    }
+}
+
+/* Of a queue alone: the logs of its messages go, no others. */
+static void test_delete_one_queue(void **state)
+{
+    (void)state;
+    static const bool delete[ACTION_COUNT] = {[ACTION_DELETE] = true};
+    char ids[MANY][QUEUE_ID_MAX];
+    make_deferred(ids);
+    test_write_file("defer", "ABCDE1", "of a message elsewhere");
+    memset(postsuper.queues, 0, sizeof(postsuper.queues));
+    postsuper.queues[0] = "deferred";
+    bulk_handle(&postsuper, delete);
+    assert_int_equal(postsuper.done[ACTION_DELETE], MANY);
+    assert_int_equal(count_entries("deferred"), 0);
+    assert_int_equal(count_entries("defer"), 1);
+}
+
+static void test_hashed_twice(void **state)
+{
+    (void)state;
+    static const bool delete[ACTION_COUNT] = {[ACTION_DELETE] = true};
+    char ids[MANY][QUEUE_ID_MAX];
+    struct err err;
+    struct conf *conf = conf_open_text("/nonexistent", "hash_queue_depth = 2\n", &err);
+    CHECK(conf != NULL);
+    queue_dirs_free(&postsuper.dirs);
+    postsuper.dirs = queue_dirs_new(conf);
+    conf_free(&conf);
+    make_deferred(ids);
+    bulk_handle(&postsuper, delete);
+    assert_int_equal(postsuper.done[ACTION_DELETE], MANY);
+    assert_int_equal(count_entries("deferred") + count_entries("defer"), 0);
+    assert_int_equal(count_deleted("deferred") + count_deleted("defer"), 0);
+}
+
+/* What a crash left of a deletion is removed by the next start, which does not wait. */
+static void test_deleted_before_a_crash(void **state)
+{
+    (void)state;
+    CHECK(mkdir("deferred/.deleted.1.0", 0700) == 0 &&
+          mkdir("deferred/.deleted.1.0/A", 0700) == 0);
+    test_write_file("deferred/.deleted.1.0/A", "ABCDE1", "x");
+    test_write_file("deferred/.deleted.1.0", "ABCDE2", "x");
+    assert_int_equal(count_entries("deferred"), 0);
+    structure_check(&postsuper, &(struct structure_options){.names = true});
+    assert_int_equal(count_deleted("deferred"), 1);
+    structure_check(&postsuper, &(struct structure_options){.purge = true});
+    enum { PAUSE = 10000, PAUSES = 1000 };
+    for (int i = 0; i < PAUSES && count_deleted("deferred") > 0; i++) {
+        (void)usleep(PAUSE);
+    }
+    assert_int_equal(count_deleted("deferred"), 0);
+}
+
+static void check_requeued(char ids[MANY][QUEUE_ID_MAX])
+{
+    STR_AUTO struct str path = {0};
+    for (size_t i = 0; i < MANY; i++) {
+        assert_string_equal(queue_find(postsuper.dirs, MESSAGE_QUEUES, ids[i]),
+                            "maildrop");
+        int fd = queue_open_where(postsuper.dirs, "maildrop", ids[i], O_RDONLY, &path);
+        assert_true(fd >= 0);
+        close(fd);
+        assert_int_equal(access(str_ptr(&path), F_OK), 0);
+    }
+}
+
+static void test_requeue_directories(void **state)
+{
+    (void)state;
+    static const bool requeue[ACTION_COUNT] = {[ACTION_REQUEUE] = true};
+    char ids[MANY][QUEUE_ID_MAX], more[MANY][QUEUE_ID_MAX];
+    make_deferred(ids);
+    bulk_handle(&postsuper, requeue);
+    assert_int_equal(postsuper.done[ACTION_REQUEUE], MANY);
+    assert_int_equal(count_entries("deferred"), 0);
+    check_requeued(ids);
+    /* A start leaves them where they are. */
+    structure_check(&postsuper, &(struct structure_options){.names = true});
+    assert_int_equal(postsuper.renamed, 0);
+    check_requeued(ids);
+    /* Another time, before pickup was there. */
+    make_deferred(more);
+    bulk_handle(&postsuper, requeue);
+    assert_int_equal(postsuper.done[ACTION_REQUEUE], 2 * MANY);
+    check_requeued(ids);
+    check_requeued(more);
+    /* One by one. */
+    message_handle(&postsuper, 'h', ids[0]); /* not from there */
+    assert_int_equal(postsuper.done[ACTION_HOLD], 0);
+    message_handle(&postsuper, 'd', ids[0]);
+    assert_int_equal(postsuper.done[ACTION_DELETE], 1);
+    assert_null(queue_find(postsuper.dirs, MESSAGE_QUEUES, ids[0]));
+    assert_int_equal(count_entries("defer"), 2 * MANY - 1);
+}
+
+static void test_requeue_leaves_others(void **state)
+{
+    (void)state;
+    static const bool requeue[ACTION_COUNT] = {[ACTION_REQUEUE] = true};
+    char ids[MANY][QUEUE_ID_MAX];
+    make_deferred(ids);
+    char hash[3] = {ids[0][0], '\0'};
+    STR_AUTO struct str shared = {0};
+    str_printf(&shared, "deferred/%s", hash);
+    test_write_file(str_ptr(&shared), "no message", "x");
+    bulk_handle(&postsuper, requeue);
+    assert_int_equal(postsuper.done[ACTION_REQUEUE], MANY);
+    check_requeued(ids);
+    assert_int_equal(count_entries("deferred"), 1);
+}
+
+/* A requeued file whose name is wrong gets the right one in its directory. */
+static void test_requeued_and_copied(void **state)
+{
+    (void)state;
+    char id[QUEUE_ID_MAX], path[64];
+    CHECK(mkdir("maildrop/A", 0700) == 0);
+    test_write_file("maildrop/A", "ABCDE1", "x");
+    queue_id_with_inode("ABCDE1", inode_of("maildrop/A/ABCDE1"), id);
+    structure_check(&postsuper, &(struct structure_options){.names = true});
+    (void)snprintf(path, sizeof(path), "maildrop/A/%s", id);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(postsuper.renamed, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +408,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_purge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_actions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_delete_directories, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_delete_one_queue, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hashed_twice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deleted_before_a_crash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_requeue_directories, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_requeue_leaves_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_requeued_and_copied, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,9 @@ static void intake_fiber(void *context)
         take_up(qmgr, arrival, resolver);
         (void)htab_remove(qmgr->arrival_ids, view_cstr(arrival->id));
         free(arrival);
+        if (htab_count(qmgr->arrival_ids) <= INTAKE_AHEAD) {
+            task_cond_signal(&qmgr->intake_caught_up);
+        }
     }
     resolve_client_free(&resolver);
 }

@@ -96,6 +96,9 @@ struct transport {
 
 enum { QMGR_FIBERS_MAX = 8 };
 
+/* Scans announce no more than this ahead of what is taken up. */
+enum { INTAKE_AHEAD = 64 };
+
 struct qmgr {
     const struct conf *conf;
     struct service_context *service;
@@ -109,8 +112,10 @@ struct qmgr {
     struct list arrivals;
     struct htab *arrival_ids;
     struct task_cond intake_wanted;
+    struct task_cond intake_caught_up; /* at most INTAKE_AHEAD of them are left */
     struct task_cond scan_wanted;
-    bool scan_active, scan_incoming, scan_deferred, flush_all;
+    bool scan_active, scan_incoming, scan_deferred, flush_all; /* wanted */
+    bool scanning;           /* going through a directory just now */
     struct task_timer sweep; /* idle connections, dead destinations */
 
     struct fiber *fibers[QMGR_FIBERS_MAX]; /* those that run until qmgr_stop() */

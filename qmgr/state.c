@@ -41,6 +41,7 @@ struct qmgr *qmgr_new(struct service_context *context)
     list_init(&qmgr->messages);
     list_init(&qmgr->arrivals);
     task_cond_init(&qmgr->intake_wanted);
+    task_cond_init(&qmgr->intake_caught_up);
     task_cond_init(&qmgr->scan_wanted);
     task_timer_init(&qmgr->sweep, sweep, qmgr);
     task_timer_set(&qmgr->sweep, clock_now() + SWEEP_INTERVAL);

@@ -118,17 +118,27 @@ void str_add_lower(struct str *s, struct view v)
     }
 }
 
+/* Most texts fit into the memory that is there: then one pass is enough. */
 void str_vprintf(struct str *s, const char *format, va_list args)
 {
     int saved_errno = errno;
     va_list again;
+    if (str_reserve(s, 0) == NULL) {
+        return;
+    }
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    size_t room = s->capacity - s->len;
+    int len = vsnprintf(s->ptr + s->len, room, format, args);
     CHECK(len >= 0);
-    char *room = str_reserve(s, (size_t)len);
-    if (room != NULL) {
+    const char first = s->ptr[s->len];
+    s->ptr[s->len] = '\0'; /* a string again, should there be no room for more */
+    if (str_reserve(s, (size_t)len) != NULL) {
         errno = saved_errno; /* "%m" must print the same again */
-        (void)vsnprintf(room, (size_t)len + 1, format, again);
+        if ((size_t)len >= room) {
+            (void)vsnprintf(s->ptr + s->len, (size_t)len + 1, format, again);
+        } else if (len > 0) {
+            s->ptr[s->len] = first;
+        }
         str_commit(s, (size_t)len);
     }
     va_end(again);

@@ -171,38 +171,77 @@ static bool same_recipient(const struct delivery_record *a,
     return a->state_offset == b->state_offset && view_equal(a->recipient, b->recipient);
 }
 
-/* A hash table from the recipient (offset and address) to its place, because a message
- * may have a hundred thousand of them. */
+/* A message may have a hundred thousand recipients, and nearly all have one: few are
+ * compared with each other, more get a hash table from the recipient (offset and
+ * address) to its place. */
+enum { FEW = 8 };
 struct collection {
     struct delivery_record *records;
     size_t count, capacity;
-    struct htab *places;
+    struct htab *places; /* NULL: few so far */
     struct arena *arena; /* of the places */
 };
 
-static void collect(struct collection *all, const struct delivery_record *record)
+static struct view key_of(const struct delivery_record *record, struct str *key)
+{
+    str_clear(key);
+    str_add(key, view_of((const char *)&record->state_offset, sizeof(int64_t)));
+    str_add(key, record->recipient);
+    return str_view(key);
+}
+
+static void note_place(struct collection *all, size_t at)
 {
     STR_AUTO struct str key = {0};
-    str_add(&key, view_of((const char *)&record->state_offset, sizeof(int64_t)));
-    str_add(&key, record->recipient);
-    const size_t *known = htab_get(all->places, str_view(&key));
+    size_t *place = arena_alloc(all->arena, sizeof(*place));
+    *place = at;
+    (void)htab_put(all->places, key_of(&all->records[at], &key), place);
+}
+
+static struct delivery_record *find_collected(const struct collection *all,
+                                              const struct delivery_record *record)
+{
+    if (all->places == NULL) {
+        for (size_t i = 0; i < all->count; i++) {
+            if (same_recipient(&all->records[i], record)) {
+                return &all->records[i];
+            }
+        }
+        return NULL;
+    }
+    STR_AUTO struct str key = {0};
+    const size_t *place = htab_get(all->places, key_of(record, &key));
+    if (place == NULL) {
+        return NULL;
+    }
+    CHECK(*place < all->count && same_recipient(&all->records[*place], record));
+    return &all->records[*place];
+}
+
+static void collect(struct collection *all, const struct delivery_record *record)
+{
+    struct delivery_record *known = find_collected(all, record);
     if (known != NULL) {
-        CHECK(*known < all->count && same_recipient(&all->records[*known], record));
-        all->records[*known] = *record;
+        *known = *record;
         return;
     }
-    size_t *place = arena_alloc(all->arena, sizeof(*place));
-    *place = all->count;
-    (void)htab_put(all->places, str_view(&key), place);
     if (all->count == all->capacity) {
         all->capacity = all->capacity > 0 ? all->capacity * 2 : 16;
         all->records =
             xreallocarray(all->records, all->capacity, sizeof(*all->records));
     }
     all->records[all->count++] = *record;
+    if (all->places != NULL) {
+        note_place(all, all->count - 1);
+    } else if (all->count > FEW) {
+        all->places = htab_new();
+        for (size_t i = 0; i < all->count; i++) {
+            note_place(all, i);
+        }
+    }
 }
 
-static void parse_log(struct view content, struct collection *all)
+static void collect_all(struct view content, struct collection *all)
 {
     const unsigned char *bytes = (const unsigned char *)content.ptr;
     for (size_t at = 0; at < content.len;) {
@@ -215,6 +254,20 @@ static void parse_log(struct view content, struct collection *all)
             at = next_mark(bytes, content.len, at + 1);
         }
     }
+}
+
+void delivery_log_parse(struct view bytes, struct arena *arena,
+                        struct delivery_record **records_out, size_t *count_out)
+{
+    struct collection all = {.arena = arena};
+    collect_all(bytes, &all);
+    htab_free(&all.places, NULL);
+    *records_out = arena_alloc(arena, (all.count + 1) * sizeof(**records_out));
+    if (all.count > 0) {
+        memcpy(*records_out, all.records, all.count * sizeof(**records_out));
+    }
+    *count_out = all.count;
+    free(all.records);
 }
 
 enum outcome delivery_log_read(const struct queue_dirs *dirs, const char *log,
@@ -240,15 +293,7 @@ enum outcome delivery_log_read(const struct queue_dirs *dirs, const char *log,
     if (got < 0) {
         return err_temp(err, "4.3.0", "read %s log of %s: %m", log, id);
     }
-    struct collection all = {.places = htab_new(), .arena = arena};
-    parse_log(view_of(bytes, (size_t)got), &all);
-    htab_free(&all.places, NULL);
-    *records_out = arena_alloc(arena, (all.count + 1) * sizeof(**records_out));
-    if (all.count > 0) {
-        memcpy(*records_out, all.records, all.count * sizeof(**records_out));
-    }
-    *count_out = all.count;
-    free(all.records);
+    delivery_log_parse(view_of(bytes, (size_t)got), arena, records_out, count_out);
     return OK;
 }
 

@@ -38,6 +38,9 @@ NODISCARD enum outcome delivery_log_read(const struct queue_dirs *dirs, const ch
                                          const char *id, struct arena *arena,
                                          struct delivery_record **records_out,
                                          size_t *count_out, struct err *err);
+/* The same for the bytes of a log, which must live as long as ARENA. */
+void delivery_log_parse(struct view bytes, struct arena *arena,
+                        struct delivery_record **records_out, size_t *count_out);
 bool delivery_log_remove(const struct queue_dirs *dirs, const char *log,
                          const char *id);
 

@@ -119,6 +119,41 @@ void queue_path(const struct queue_dirs *dirs, const char *queue, const char *id
     str_add_cstr(path_out, id);
 }
 
+bool queue_path_is_in(const struct queue_dirs *dirs, const char *queue,
+                      const char *directory, const char *id)
+{
+    char digits[QUEUE_ID_MAX];
+    size_t len = strlen(queue);
+    if (strncmp(directory, queue, len) != 0) {
+        return false;
+    }
+    directory += len;
+    if (is_hashed(dirs, queue)) {
+        queue_id_hash_text(id, digits);
+        for (int i = 0; i < dirs->depth && digits[i] != '\0'; i++, directory += 2) {
+            if (directory[0] != '/' || directory[1] != digits[i]) {
+                return false;
+            }
+        }
+    }
+    return *directory == '\0';
+}
+
+/* The other place where ID may lie, after a look at the usual one has set errno: where
+ * it was before it was requeued with its directory.  False: there is none. */
+static bool find_requeued(const struct queue_dirs *dirs, const char *queue,
+                          const char *id, struct str *path)
+{
+    struct stat st;
+    if (errno != ENOENT || strcmp(queue, QUEUE_MAILDROP) != 0) {
+        return false;
+    }
+    str_set_cstr(path, QUEUE_MAILDROP "/");
+    add_hash_path(dirs, id, path);
+    str_add_cstr(path, id);
+    return lstat(str_ptr(path), &st) == 0;
+}
+
 /* Make the directories that PATH, of queue QUEUE, leads through. */
 static bool make_parents(const char *queue, const struct str *path)
 {
@@ -242,12 +277,37 @@ bool queue_give_name(const struct queue_dirs *dirs, int fd, const char *queue,
             unnamed_link(dirs->proc_fd, fd, str_ptr(&path)));
 }
 
+int queue_open_where(const struct queue_dirs *dirs, const char *queue, const char *id,
+                     int flags, struct str *path_out)
+{
+    queue_path(dirs, queue, id, path_out);
+    int fd = queue_open_path(str_ptr(path_out), flags);
+    if (fd < 0 && find_requeued(dirs, queue, id, path_out)) {
+        fd = queue_open_path(str_ptr(path_out), flags);
+    }
+    return fd;
+}
+
 int queue_open(const struct queue_dirs *dirs, const char *queue, const char *id,
                int flags)
 {
     STR_AUTO struct str path = {0};
-    queue_path(dirs, queue, id, &path);
-    return open(str_ptr(&path), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, FILE_MODE);
+    return queue_open_where(dirs, queue, id, flags, &path);
+}
+
+int queue_open_path(const char *path, int flags)
+{
+    flags |= O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    if ((flags & O_ACCMODE) == O_RDONLY) {
+        /* Nobody asks when a queue file was read last, and the modification time of a
+         * deferred one lies in the future, so that every look at it would be written
+         * to the disk.  Only the owner may look in secret. */
+        int fd = open(path, flags | O_NOATIME, FILE_MODE);
+        if (fd >= 0 || errno != EPERM) {
+            return fd;
+        }
+    }
+    return open(path, flags, FILE_MODE);
 }
 
 bool queue_move(const struct queue_dirs *dirs, const char *from, const char *to,
@@ -257,14 +317,17 @@ bool queue_move(const struct queue_dirs *dirs, const char *from, const char *to,
     STR_AUTO struct str target = {0};
     queue_path(dirs, from, id, &source);
     queue_path(dirs, to, id, &target);
-    return queue_rename(to, str_ptr(&source), &target);
+    return queue_rename(to, str_ptr(&source), &target) ||
+           (find_requeued(dirs, from, id, &source) &&
+            queue_rename(to, str_ptr(&source), &target));
 }
 
 bool queue_remove(const struct queue_dirs *dirs, const char *queue, const char *id)
 {
     STR_AUTO struct str path = {0};
     queue_path(dirs, queue, id, &path);
-    return unlink(str_ptr(&path)) == 0;
+    return unlink(str_ptr(&path)) == 0 ||
+           (find_requeued(dirs, queue, id, &path) && unlink(str_ptr(&path)) == 0);
 }
 
 const char *queue_find(const struct queue_dirs *dirs, const char *const *queues,
@@ -274,7 +337,8 @@ const char *queue_find(const struct queue_dirs *dirs, const char *const *queues,
     for (; *queues != NULL; queues++) {
         struct stat st;
         queue_path(dirs, *queues, id, &path);
-        if (lstat(str_ptr(&path), &st) == 0) {
+        if (lstat(str_ptr(&path), &st) == 0 ||
+            find_requeued(dirs, *queues, id, &path)) {
             return *queues;
         }
     }

@@ -4,6 +4,10 @@
  * queue_directory, which is the working directory of every worker and tool.
  * deferred/, defer/ and bounce/ are hashed by the first digits of the ID as
  * hash_queue_names and hash_queue_depth say.
+ *
+ * "postsuper -r ALL" moves hash directories of other queues, with all they hold, into
+ * maildrop/.  There a message may lie in a hash directory or not: whoever asks for it
+ * by its ID need not know.
  */
 #ifndef MAIL_QUEUE_DIR_H
 #define MAIL_QUEUE_DIR_H
@@ -59,6 +63,9 @@ int queue_hash_depth(const struct queue_dirs *dirs, const char *queue);
 /* "deferred/6/6F5E0123"; ID must be valid. */
 void queue_path(const struct queue_dirs *dirs, const char *queue, const char *id,
                 struct str *path_out);
+/* Is DIRECTORY where queue_path() puts ID? */
+bool queue_path_is_in(const struct queue_dirs *dirs, const char *queue,
+                      const char *directory, const char *id);
 /* Create a new file in QUEUE (incoming or maildrop), named by its ID.  It is no message
  * before queue_writer_commit(); who gives up removes it with queue_remove().  -1 with
  * ERR. */
@@ -76,6 +83,12 @@ NODISCARD bool queue_give_name(const struct queue_dirs *dirs, int fd, const char
 /* -1 with errno.  FLAGS may hold O_CREAT (logs); hash directories are not made. */
 int queue_open(const struct queue_dirs *dirs, const char *queue, const char *id,
                int flags);
+/* The same; *PATH_OUT is where the file lies. */
+int queue_open_where(const struct queue_dirs *dirs, const char *queue, const char *id,
+                     int flags, struct str *path_out);
+/* The same for a path (of a walk, for example).  Plain system calls: a pool thread may
+ * do it. */
+int queue_open_path(const char *path, int flags);
 /* rename(2) between queues; makes hash directories as needed; never replaces a file
  * (EEXIST). */
 NODISCARD bool queue_move(const struct queue_dirs *dirs, const char *from,
@@ -92,8 +105,9 @@ bool queue_make_parents(const struct queue_dirs *dirs, const char *queue,
 const char *queue_find(const struct queue_dirs *dirs, const char *const *queues,
                        const char *id);
 
-/* Walk a queue through its hash directories.  Names that are not queue IDs are skipped.
- */
+/* Walk a queue through its hash directories.  Names that are not queue IDs are skipped,
+ * and those that begin with a dot always.  Symbolic links are not followed; what lies
+ * in directories of maildrop/ counts only if the directory is ours. */
 struct queue_scan;
 struct queue_scan *queue_scan_open(const struct queue_dirs *dirs, const char *queue);
 bool queue_scan_next(struct queue_scan *scan, char id_out[QUEUE_ID_MAX]);

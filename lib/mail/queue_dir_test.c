@@ -143,8 +143,76 @@ static void test_paths(void **state)
         struct queue_dirs *dirs = make_dirs(CASES[i].settings);
         queue_path(dirs, CASES[i].queue, CASES[i].id, &path);
         assert_string_equal(str_ptr(&path), CASES[i].path);
+        str_truncate(&path, view_last_index(str_view(&path), '/'));
+        assert_true(
+            queue_path_is_in(dirs, CASES[i].queue, str_ptr(&path), CASES[i].id));
+        static const char *const OTHERS[] = {
+            "", "deferred/7", "deferred/66", "deferred/6/F/5", "incoming/6", "defer/7"};
+        for (size_t j = 0; j < ARRAY_SIZE(OTHERS); j++) {
+            assert_false(
+                queue_path_is_in(dirs, CASES[i].queue, OTHERS[j], CASES[i].id));
+        }
         queue_dirs_free(&dirs);
     }
+}
+
+/* In maildrop/ a message may lie in a hash directory. */
+static void test_requeued(void **state)
+{
+    (void)state;
+    static const char *const QUEUES[] = {"maildrop", NULL};
+    struct queue_dirs *dirs = make_dirs("");
+    STR_AUTO struct str path = {0};
+    CHECK(mkdir("maildrop/A", 0700) == 0);
+    test_write_file("maildrop/A", "ABCDE1", "");
+    test_write_file("maildrop/A", "ABCDE2", "");
+    assert_string_equal(queue_find(dirs, QUEUES, "ABCDE1"), "maildrop");
+    int fd = queue_open_where(dirs, QUEUE_MAILDROP, "ABCDE1", O_RDONLY, &path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_string_equal(str_ptr(&path), "maildrop/A/ABCDE1");
+    assert_true(queue_move(dirs, QUEUE_MAILDROP, QUEUE_HOLD, "ABCDE1"));
+    assert_int_equal(access("hold/ABCDE1", F_OK), 0);
+    assert_true(queue_remove(dirs, QUEUE_MAILDROP, "ABCDE2"));
+    assert_int_equal(rmdir("maildrop/A"), 0);
+    assert_int_equal(queue_open(dirs, QUEUE_MAILDROP, "ABCDE2", O_RDONLY), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_false(queue_remove(dirs, QUEUE_MAILDROP, "ABCDE2"));
+    assert_int_equal(errno, ENOENT);
+    queue_dirs_free(&dirs);
+}
+
+static size_t count_found(const struct queue_dirs *dirs, const char *queue)
+{
+    struct queue_scan *scan = queue_scan_open(dirs, queue);
+    char id[QUEUE_ID_MAX];
+    size_t count = 0;
+    while (queue_scan_next(scan, id)) {
+        count++;
+    }
+    queue_scan_close(&scan);
+    return count;
+}
+
+/* Links lead out of the queue, and others may have made directories in maildrop/. */
+static void test_scan_trusts_nobody(void **state)
+{
+    (void)state;
+    struct queue_dirs *dirs = make_dirs("");
+    CHECK(mkdir("elsewhere", 0700) == 0 && mkdir("maildrop/A", 0700) == 0);
+    test_write_file("elsewhere", "ABCDE1", "");
+    test_write_file("maildrop/A", "ABCDE2", "");
+    CHECK(symlink("../elsewhere", "deferred/A") == 0);
+    CHECK(symlink("elsewhere", "linked") == 0);
+    assert_int_equal(count_found(dirs, "deferred"), 0);
+    assert_int_equal(count_found(dirs, "linked"), 1); /* the administrator's wish */
+    assert_int_equal(count_found(dirs, "maildrop"), 1);
+    if (geteuid() == 0) {
+        enum { SOMEBODY = 65534 };
+        CHECK(chown("maildrop/A", SOMEBODY, SOMEBODY) == 0);
+        assert_int_equal(count_found(dirs, "maildrop"), 0);
+    }
+    queue_dirs_free(&dirs);
 }
 
 static void test_files(void **state)
@@ -234,7 +302,11 @@ int main(void)
         cmocka_unit_test(test_validity),
         cmocka_unit_test(test_paths),
         cmocka_unit_test_setup_teardown(test_files, enter_directory, leave_directory),
+        cmocka_unit_test_setup_teardown(test_requeued, enter_directory,
+                                        leave_directory),
         cmocka_unit_test_setup_teardown(test_scan, enter_directory, leave_directory),
+        cmocka_unit_test_setup_teardown(test_scan_trusts_nobody, enter_directory,
+                                        leave_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ static enum outcome damaged(struct err *err, const char *what)
  * while it wrote: nobody was promised anything about it. */
 static enum outcome incomplete(int fd, struct err *err)
 {
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
         return err_perm(err, "5.3.0", "queue file was never completed");
     }
     errno = EAGAIN;
@@ -127,18 +127,46 @@ static void parser_init(struct parser *parser, struct arena *arena,
     parser->extracted_offset = message->content_offset + message->content_size;
 }
 
+/* What a file is read from: its first bytes, its last records, and, for the rest, the
+ * file itself. */
+struct source {
+    int fd; /* -1: there is no rest */
+    const struct queue_file_start *start;
+};
+
+/* LEN bytes at OFFSET of the file, to TO; LATE: its last records.  False with errno. */
+static bool take_extent(const struct source *source, unsigned char *to, size_t len,
+                        int64_t offset, bool late)
+{
+    const struct queue_file_start *start = source->start;
+    if (offset + (int64_t)len <= (int64_t)start->len) {
+        memcpy(to, start->bytes + offset, len);
+        return true;
+    }
+    if (late && len == start->tail_len) {
+        memcpy(to, start->tail, len);
+        return true;
+    }
+    if (source->fd < 0) {
+        errno = ENODATA;
+        return false;
+    }
+    errno = EIO; /* unless the system knows better: the file is shorter than it was */
+    return file_pread_all(source->fd, to, len, offset) == (ssize_t)len;
+}
+
 /* Both sections, one after the other, in the arena. */
-static enum outcome load_records(int fd, struct arena *arena,
+static enum outcome load_records(const struct source *source, struct arena *arena,
                                  const struct header *header,
                                  const struct queue_message *message,
                                  struct parser *parser, struct err *err)
 {
     parser_init(parser, arena, header, message);
     const size_t late = (size_t)header->extracted_len;
-    if (file_pread_all(fd, parser->bytes, parser->envelope_len, QF_HEADER_SIZE) !=
-            (ssize_t)parser->envelope_len ||
-        (late > 0 && file_pread_all(fd, parser->bytes + parser->envelope_len, late,
-                                    parser->extracted_offset) != (ssize_t)late)) {
+    if (!take_extent(source, parser->bytes, parser->envelope_len, QF_HEADER_SIZE,
+                     false) ||
+        !take_extent(source, parser->bytes + parser->envelope_len, late,
+                     parser->extracted_offset, true)) {
         errno =
             errno == EAGAIN ? EIO : errno; /* EAGAIN is our word for "not complete" */
         return err_temp(err, "4.3.0", "read queue file: %m");
@@ -314,47 +342,60 @@ static bool all_zero(const unsigned char *bytes, size_t len)
     return true;
 }
 
+/* OK when the header is there; anything else is no message, or none yet. */
+static enum outcome check_start(int fd, const struct queue_file_start *start,
+                                struct err *err)
+{
+    if (!start->regular) {
+        return damaged(err, "not a regular file");
+    }
+    if (start->error != 0) {
+        errno = start->error;
+        return err_temp(err, "4.3.0", "read queue file: %m");
+    }
+    size_t got = start->len < QF_HEADER_SIZE ? start->len : QF_HEADER_SIZE;
+    if (all_zero(start->bytes, got)) {
+        return incomplete(fd, err);
+    }
+    size_t known = got < QF_MAGIC_SIZE ? got : QF_MAGIC_SIZE;
+    if (memcmp(start->bytes, QF_MAGIC, known) != 0) {
+        return damaged(err, "not a queue file");
+    }
+    return got < QF_HEADER_SIZE ? incomplete(fd, err) : OK;
+}
+
+enum outcome queue_file_parse(int fd, const struct queue_file_start *start,
+                              struct arena *arena, struct queue_message *message,
+                              struct err *err)
+{
+    struct header header = {0};
+    struct parser parser = {0};
+    struct source source = {.fd = fd, .start = start};
+    *message = (struct queue_message){0};
+    enum outcome outcome = check_start(fd, start, err);
+    if (outcome == OK) {
+        outcome = parse_header(start->bytes, message, &header, err);
+    }
+    if (outcome == OK) {
+        outcome = check_layout(start->bytes, &header, message, start->size, err);
+    }
+    if (outcome == OK && start->size < message->file_size) {
+        outcome = incomplete(fd, err);
+    }
+    if (outcome == OK) {
+        outcome = load_records(&source, arena, &header, message, &parser, err);
+    }
+    return outcome != OK ? outcome
+                         : parse_records(&parser, arena, &header, message, err);
+}
+
 enum outcome queue_file_read(int fd, struct arena *arena, struct queue_message *message,
                              struct err *err)
 {
     CHECK(fd >= 0);
-    *message = (struct queue_message){0};
-    struct stat st;
-    if (fstat(fd, &st) != 0) {
-        return err_temp(err, "4.3.0", "fstat queue file: %m");
-    }
-    if (!S_ISREG(st.st_mode)) {
-        return damaged(err, "not a regular file");
-    }
-    unsigned char bytes[QF_HEADER_SIZE];
-    ssize_t got = file_pread_all(fd, bytes, sizeof(bytes), 0);
-    if (got < 0) {
-        return err_temp(err, "4.3.0", "read queue file: %m");
-    }
-    if (all_zero(bytes, (size_t)got)) {
-        return incomplete(fd, err);
-    }
-    size_t known = (size_t)got < QF_MAGIC_SIZE ? (size_t)got : QF_MAGIC_SIZE;
-    if (memcmp(bytes, QF_MAGIC, known) != 0) {
-        return damaged(err, "not a queue file");
-    }
-    if ((size_t)got < sizeof(bytes)) {
-        return incomplete(fd, err);
-    }
-    struct header header = {0};
-    struct parser parser = {0};
-    enum outcome outcome = parse_header(bytes, message, &header, err);
-    if (outcome == OK) {
-        outcome = check_layout(bytes, &header, message, st.st_size, err);
-    }
-    if (outcome == OK && st.st_size < message->file_size) {
-        outcome = incomplete(fd, err);
-    }
-    if (outcome == OK) {
-        outcome = load_records(fd, arena, &header, message, &parser, err);
-    }
-    return outcome != OK ? outcome
-                         : parse_records(&parser, arena, &header, message, err);
+    struct queue_file_start start;
+    queue_file_read_start(fd, &start);
+    return queue_file_parse(fd, &start, arena, message, err);
 }
 
 static void copy_bytes(unsigned char *to, struct view from)
@@ -375,7 +416,7 @@ enum outcome queue_envelope_parse(struct view head, struct view tail,
     if (head.len < sizeof(bytes) || memcmp(head.ptr, QF_MAGIC, QF_MAGIC_SIZE) != 0) {
         return damaged(err, "not a queue file");
     }
-    copy_bytes(bytes, view_first(head, sizeof(bytes)));
+    memcpy(bytes, head.ptr, sizeof(bytes));
     enum outcome outcome = parse_header(bytes, message, &header, err);
     if (outcome == OK) {
         /* As large as it says: nobody has looked at the file. */

@@ -103,6 +103,28 @@ NODISCARD enum outcome queue_envelope_parse(struct view head, struct view tail,
                                             struct arena *arena,
                                             struct queue_message *message,
                                             struct err *err);
+
+/* The same in two steps, for those who read many files: getting the bytes takes system
+ * calls only, so a pool thread may do it (task_offload); understanding them takes
+ * none. */
+enum { QUEUE_FILE_START_BYTES = 4096, QUEUE_FILE_TAIL_BYTES = 256 };
+struct queue_file_start {
+    int error;    /* errno of a failure, or 0; then nothing below is valid */
+    bool regular; /* a plain file */
+    int64_t size; /* of the file */
+    size_t len;   /* of BYTES */
+    size_t tail_len;
+    unsigned char bytes[QUEUE_FILE_START_BYTES]; /* where the file begins */
+    /* Records that lie behind a long content, if there are only a few bytes of them. */
+    unsigned char tail[QUEUE_FILE_TAIL_BYTES];
+};
+void queue_file_read_start(int fd, struct queue_file_start *start_out);
+/* As queue_file_read().  FD may be -1: then a file whose records do not all lie in
+ * START is TEMPFAIL with code ENODATA, and one that is not complete with code EAGAIN.
+ */
+NODISCARD enum outcome queue_file_parse(int fd, const struct queue_file_start *start,
+                                        struct arena *arena,
+                                        struct queue_message *message, struct err *err);
 /* Check the content against its sum (delivery agents, once per message). */
 NODISCARD enum outcome
 queue_file_verify_content(int fd, const struct queue_message *message, struct err *err);
@@ -139,9 +161,8 @@ size_t queue_writer_recipients(const struct queue_writer *writer);
 NODISCARD enum outcome queue_writer_complete(struct queue_writer *writer,
                                              struct err *err);
 int queue_writer_fd(const struct queue_writer *writer);
-/* Complete the file, if that has not been done; SYNC: fsync (waits, through the offload pool).
- * After OK the file is closed
- * and unlocked: it may be announced. */
+/* Complete the file, if that has not been done; SYNC: fsync (waits, through the offload
+ * pool). After OK the file is closed and unlocked: it may be announced. */
 NODISCARD enum outcome queue_writer_commit(struct queue_writer *writer, bool sync,
                                            struct err *err);
 /* After the commit: the file's bytes before and after the content, as

@@ -242,6 +242,47 @@ static void test_uncommitted(void **state)
     free(block);
 }
 
+/* Without the file only what was read of its start can be understood. */
+static void test_parse_without_file(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t content, recipients;
+        bool enough;
+    } CASES[] = {{0, 1, true},
+                 {QUEUE_FILE_START_BYTES / 2, 1, true},
+                 {QUEUE_FILE_START_BYTES, 1, true},
+                 {10 * QUEUE_FILE_START_BYTES, 1, true},
+                 {10 * QUEUE_FILE_START_BYTES, 2 * QUEUE_FILE_TAIL_BYTES, false}};
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        char *content = xmalloc(CASES[i].content + 1);
+        memset(content, 'x', CASES[i].content);
+        int fd = new_file(), copy = dup(fd);
+        struct queue_writer *writer = queue_writer_new(fd, ARRIVAL);
+        queue_writer_sender(writer, VIEW("x"));
+        queue_writer_content(writer, view_of(content, CASES[i].content));
+        for (size_t j = 0; j < CASES[i].recipients; j++) {
+            queue_writer_recipient(
+                writer, &(struct queue_recipient){.address = VIEW("late@x")});
+        }
+        assert_int_equal(queue_writer_commit(writer, false, NULL), OK);
+        queue_writer_free(&writer);
+        struct queue_file_start start;
+        struct arena arena = {0};
+        struct queue_message message;
+        struct err err = {0};
+        queue_file_read_start(copy, &start);
+        assert_int_equal(queue_file_parse(-1, &start, &arena, &message, &err),
+                         CASES[i].enough ? OK : TEMPFAIL);
+        assert_int_equal(err.code, CASES[i].enough ? 0 : ENODATA);
+        assert_int_equal(queue_file_parse(copy, &start, &arena, &message, &err), OK);
+        assert_int_equal(message.recipient_count, CASES[i].recipients);
+        arena_clear(&arena);
+        close(copy);
+        free(content);
+    }
+}
+
 static void test_write_error_is_kept(void **state)
 {
     (void)state;
@@ -267,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_every_flipped_bit),
         cmocka_unit_test(test_other_files),
         cmocka_unit_test(test_uncommitted),
+        cmocka_unit_test(test_parse_without_file),
         cmocka_unit_test(test_write_error_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

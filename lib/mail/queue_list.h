@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What mailq shows: every message of every queue with its recipients that are not done,
- * one message in memory at a time.  Messages that are being written, move or are
- * damaged are left out.
+ * a few hundred files in memory at a time.  Messages that are being written, move or
+ * are damaged are left out.
  */
 #ifndef MAIL_QUEUE_LIST_H
 #define MAIL_QUEUE_LIST_H
@@ -28,7 +28,8 @@ struct queue_list_entry {
 
 struct queue_list;
 struct queue_list *queue_list_open(const struct queue_dirs *dirs);
-/* The next message; the entry lives in ARENA.  False at the end. */
+/* The next message; the entry lives in ARENA and until the next call.  False at the end
+ * and for a cancelled fiber.  Waits; only ever one fiber may ask. */
 bool queue_list_next(struct queue_list *list, struct arena *arena,
                      struct queue_list_entry *entry_out);
 void queue_list_close(struct queue_list **list);

@@ -6,14 +6,18 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "mail/queue_dir.h"
+#include "sys/file.h"
 
 enum { DEPTH_MAX = 20 };
 
@@ -28,6 +32,33 @@ struct queue_scan {
     size_t depth;
 };
 
+/* Anybody who can write to maildrop/ can make directories there, too; in one of the
+ * mail system's own nobody else can. */
+static bool is_ours(const struct queue_scan *scan, int fd)
+{
+    struct stat st;
+    return !view_starts(str_view(&scan->path), VIEW(QUEUE_MAILDROP "/")) ||
+           (fstat(fd, &st) == 0 && st.st_uid == geteuid());
+}
+
+/* The queue itself may be a link that an administrator made. */
+static DIR *open_level(const struct queue_scan *scan)
+{
+    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (scan->depth > 0 ? O_NOFOLLOW : 0);
+    int fd = open(str_ptr(&scan->path), flags);
+    if (fd < 0) {
+        if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
+            log_warning("open queue directory %s: %m", str_ptr(&scan->path));
+        }
+        return NULL;
+    }
+    DIR *dir = is_ours(scan, fd) ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        fd_close(&fd);
+    }
+    return dir;
+}
+
 static void enter(struct queue_scan *scan, struct view name)
 {
     if (scan->depth == DEPTH_MAX) {
@@ -39,11 +70,8 @@ static void enter(struct queue_scan *scan, struct view name)
         str_add_byte(&scan->path, '/');
     }
     str_add(&scan->path, name);
-    DIR *dir = opendir(str_ptr(&scan->path));
+    DIR *dir = open_level(scan);
     if (dir == NULL) {
-        if (errno != ENOENT && errno != ENOTDIR) {
-            log_warning("open queue directory %s: %m", str_ptr(&scan->path));
-        }
         str_truncate(&scan->path, before);
         return;
     }

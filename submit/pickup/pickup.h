@@ -24,6 +24,7 @@ struct pickup {
 /* A file of maildrop/, read and found good. */
 struct drop_file {
     char id[QUEUE_ID_MAX];
+    struct str path; /* maildrop/ID, or below a directory that was requeued whole */
     int fd;
     struct stat st;
     bool requeued; /* put here by postsuper -r, not by postdrop */

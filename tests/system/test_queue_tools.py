@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """S09-S15, P013, P017, P018, P131, P136: mailq, postqueue, postsuper, postcat on a live queue."""
+import concurrent.futures
 import json
 import os
 import re
+import shutil
 
 import pytest
 from conftest import wait_until
@@ -37,6 +39,35 @@ def wait_deferred(mail, count=1):
                        all("delay_reason" in r for r in m["recipients"]) for m in queue)
                 else None)
     return wait_until(all_deferred, 20, "all mail is deferred")
+
+
+def multiply(mail, count):
+    """Copies the one deferred message, with its log, until there are count of them."""
+    [source] = [p for p in (mail.spool / "deferred").rglob("*") if p.is_file()]
+    log = mail.spool / "defer" / source.name[0] / source.name
+    for i in range(count - 1):
+        temporary = mail.spool / "deferred" / "copy.tmp"
+        shutil.copyfile(source, temporary)
+        queue_id = "%05X%X" % (i * 7919 % 1000000, temporary.stat().st_ino)
+        for name, what in (("deferred", temporary), ("defer", log)):
+            directory = mail.spool / name / queue_id[0]
+            if not directory.is_dir():
+                directory.mkdir(0o700)
+                shutil.chown(directory, source.owner(), source.group())
+            place = directory / queue_id
+            if what is temporary:
+                # The time of the next attempt is not now.
+                os.utime(temporary, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+                shutil.copymode(source, temporary)
+                shutil.chown(temporary, source.owner(), source.group())
+                temporary.rename(place)
+            else:
+                shutil.copyfile(what, place)
+                shutil.chown(place, source.owner(), source.group())
+
+
+def files(mail, *queues):
+    return [p for q in queues for p in (mail.spool / q).rglob("*") if p.is_file()]
 
 
 def stderr(result):
@@ -103,6 +134,82 @@ def test_hold_release_requeue_delete(mail):
     logs = [p for d in ("defer", "bounce") for p in (mail.spool / d).rglob("*") if p.is_file()]
     assert logs == []
     mail.wait_log(r"postsuper\[\d+\]: Deleted: 2 messages")
+
+
+def test_listing_while_messages_vanish(mail):
+    submit(mail, "one@a.example")
+    wait_deferred(mail)
+    multiply(mail, 400)
+    ids = [m["queue_id"] for m in mail.queue()]
+    assert len(set(ids)) == 400
+    seen = []
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        deleting = pool.submit(mail.run, "postsuper", "-d", "-", input="\n".join(ids).encode())
+        while not deleting.done():
+            seen.append({m["queue_id"] for m in mail.queue()})
+            assert mail.run("mailq").stdout.decode().endswith((" Requests.\n", " Request.\n",
+                                                               "Mail queue is empty\n"))
+    assert stderr(deleting.result())[-1] == "postsuper: Deleted: 400 messages"
+    assert all(s <= set(ids) for s in seen) and mail.queue() == []
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_all_with_a_damaged_file(mail, running):
+    submit(mail, "one@a.example")
+    wait_deferred(mail)
+    multiply(mail, 100)
+    victim = files(mail, "deferred")[50]
+    data = bytearray(victim.read_bytes())
+    data[140] ^= 1
+    victim.write_bytes(data)
+    if not running:
+        mail.stop()
+    assert len(mail.queue()) == 99  # damaged mail is not listed
+    assert stderr(mail.run("postsuper", "-h", "ALL"))[-1] == (
+        "postsuper: Placed on hold: 100 messages")
+    assert stderr(mail.run("postsuper", "-H", "ALL"))[-1] == (
+        "postsuper: Released from hold: 100 messages")
+    assert stderr(mail.run("postsuper", "-d", "ALL"))[-1] == "postsuper: Deleted: 100 messages"
+    assert mail.queue() == [] and files(mail, "deferred", "defer", "hold", "corrupt") == []
+
+
+def test_requeue_all_while_running(mail):
+    submit(mail, "one@a.example")
+    wait_deferred(mail)
+    multiply(mail, 100)
+    old = {m["queue_id"] for m in mail.queue()}
+    victim = files(mail, "deferred")[50]
+    data = bytearray(victim.read_bytes())
+    data[140] ^= 1
+    victim.write_bytes(data)
+    assert stderr(mail.run("postsuper", "-r", "ALL"))[-1] == "postsuper: Requeued: 100 messages"
+    new = wait_until(lambda: (q := [m["queue_id"] for m in mail.queue()
+                                    if m["queue_name"] == "deferred"]) and
+                     len(q) == 99 and not old & set(q) and q, 60, "99 new IDs")
+    assert [p.name for p in files(mail, "corrupt")] == [victim.name]
+    assert list((mail.spool / "maildrop").iterdir()) == []  # no directory either
+    # Nothing is left of what was recorded under the old names, but of the damaged one.
+    assert {p.name for p in files(mail, "defer")} == set(new) | {victim.name}
+    assert len(re.findall(r"orig_id=", mail.log())) == 99
+
+
+def test_requeue_all_while_stopped(mail):
+    submit(mail, "one@a.example")
+    wait_deferred(mail)
+    multiply(mail, 20)
+    before = mail.queue()
+    mail.stop()
+    assert stderr(mail.run("postsuper", "-r", "ALL"))[-1] == "postsuper: Requeued: 20 messages"
+    queue = mail.queue()
+    assert {m["queue_name"] for m in queue} == {"maildrop"}
+    assert {m["queue_id"] for m in queue} == {m["queue_id"] for m in before}
+    one = queue[0]["queue_id"]
+    assert b"recipient: one@a.example" in mail.run("postcat", "-qe", one).stdout
+    assert stderr(mail.run("postsuper", "-d", one)) == [
+        f"postsuper: {one}: removed", "postsuper: Deleted: 1 message"]
+    mail.start()
+    assert len(wait_deferred(mail, 19)) == 19
+    assert "QUEUE FILE NAMES" not in mail.log()
 
 
 def test_expire_returns_mail(mail):
