@@ -40,7 +40,8 @@ struct table_name table_name_parse(const struct conf *conf, const char *argument
 void table_name_done(struct table_name *name);
 /* The kind of its file; ends the program when the type has none that MESSAGE, with the
  * type put in for %s, speaks of. */
-enum db_kind table_kind(const struct table_name *name, const char *message);
+enum db_kind table_kind(const struct conf *conf, const struct table_name *name,
+                        const char *message);
 
 /* Exit statuses. */
 int query_run(const struct options *options, const struct conf *conf);

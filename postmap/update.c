@@ -48,21 +48,12 @@ void table_name_done(struct table_name *name)
     free(name->path);
 }
 
-static bool is_known_type(const char *type)
-{
-    for (const char *const *known = map_types(); *known != NULL; known++) {
-        if (strcmp(*known, type) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-enum db_kind table_kind(const struct table_name *name, const char *message)
+enum db_kind table_kind(const struct conf *conf, const struct table_name *name,
+                        const char *message)
 {
     enum db_kind kind;
     if (!db_kind_find(view_cstr(name->type), &kind)) {
-        if (!is_known_type(name->type)) {
+        if (!map_type_is_known(conf, view_cstr(name->type))) {
             log_fatal("unsupported dictionary type: %s", name->type);
         }
         if (message != NULL) {
@@ -259,8 +250,8 @@ static void open_writer(struct update *update, const struct table_name *name)
         .source_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0,
     };
     struct err err = {0};
-    update->writer =
-        db_writer_open(update->conf, table_kind(name, NULL), name->path, &wanted, &err);
+    update->writer = db_writer_open(update->conf, table_kind(update->conf, name, NULL),
+                                    name->path, &wanted, &err);
     if (update->writer == NULL) {
         log_fatal("%s", err.text);
     }
@@ -325,7 +316,7 @@ static bool delete_from(const struct options *options, const struct conf *conf,
                         const char *argument, const struct view *keys, size_t count)
 {
     struct table_name name = table_name_parse(conf, argument);
-    enum db_kind kind = table_kind(&name, "requires O_RDONLY access mode");
+    enum db_kind kind = table_kind(conf, &name, "requires O_RDONLY access mode");
     bool lowered = lower_rights(options, name.path);
     const struct db_writer_options wanted = {.incremental = true, .must_exist = true};
     struct err err = {0};

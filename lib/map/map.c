@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "map/fold.h"
 #include "map/map_private.h"
+#include "map/module.h"
 
 /* Tables that are open, so that two users of one table share it: its memory, and its
  * complaint when it cannot be opened.  One per process, as the files behind it are. */
@@ -55,14 +56,10 @@ static bool split_name(const struct conf *conf, struct view text, struct view *t
 static struct map *open_typed(const struct map_spec *spec, struct err *err)
 {
     const struct map_type *type = map_type_find(view_cstr(spec->type));
-    if (type == NULL) {
-        (void)err_perm(err, "4.3.0", "unsupported dictionary type: %s", spec->type);
-        return NULL;
-    }
-    struct map *map = type->open(spec, err);
+    struct map *map = type != NULL ? type->open(spec, err) : map_module_open(spec, err);
     if (map != NULL) {
-        map->type = type;
-        map->properties |= type->properties;
+        map->type = type != NULL ? type : map->type;
+        map->properties |= map->type->properties;
     }
     return map;
 }

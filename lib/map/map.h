@@ -60,8 +60,11 @@ struct map_origin {
     int line;
 };
 struct map_origin map_last_origin(const struct map *map);
-/* Names of the types this build knows, NULL-terminated, sorted. */
-const char *const *map_types(void);
+/* Call VISIT with the name of each type that is built in or that dynamicmaps.cf lists,
+ * in the order of names. */
+void map_types_each(const struct conf *conf,
+                    void (*visit)(void *context, const char *type), void *context);
+bool map_type_is_known(const struct conf *conf, struct view type);
 
 /* A list value such as "$alias_maps": searched in order, first hit wins. */
 struct maps;

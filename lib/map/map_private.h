@@ -57,7 +57,7 @@ struct map {
     struct list open_maps; /* member of the registry of open tables */
 };
 
-/* The row of the type, or NULL. */
+/* The row of a type that is built in, or NULL. */
 const struct map_type *map_type_find(struct view name);
 
 extern const struct map_type map_type_btree;

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The one list of table types. */
+/* The one list of table types that are built in; modules add to it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
 #include "base/check.h"
 #include "map/map_private.h"
+#include "map/module.h"
 
 /* Sorted by name. */
 static const struct map_type *const types[] = {
@@ -21,13 +26,51 @@ const struct map_type *map_type_find(struct view name)
     return NULL;
 }
 
-const char *const *map_types(void)
+/* Names of all types, those of modules among them. */
+struct names {
+    const char **names;
+    size_t count, capacity;
+};
+
+static void add_name(void *context, const char *name)
 {
-    static const char *const names[] = {
-        "btree",    "cidr",     "environ", "fail",    "hash",   "inline",
-        "pcre",     "pipemap",  "proxy",   "randmap", "regexp", "static",
-        "texthash", "unionmap", "unix",    NULL,
-    };
-    _Static_assert(ARRAY_SIZE(names) == ARRAY_SIZE(types) + 1, "a name for each type");
-    return names;
+    struct names *list = context;
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity > 0 ? 2 * list->capacity : 32;
+        list->names =
+            xreallocarray(list->names, list->capacity, sizeof(list->names[0]));
+    }
+    list->names[list->count++] = name;
+}
+
+static void add_module_name(void *context, const char *name)
+{
+    if (map_type_find(view_cstr(name)) == NULL) {
+        add_name(context, name);
+    }
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void map_types_each(const struct conf *conf,
+                    void (*visit)(void *context, const char *type), void *context)
+{
+    struct names list = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        add_name(&list, types[i]->name);
+    }
+    map_module_each(conf, add_module_name, &list);
+    qsort(list.names, list.count, sizeof(list.names[0]), compare_names);
+    for (size_t i = 0; i < list.count; i++) {
+        visit(context, list.names[i]);
+    }
+    free(list.names);
+}
+
+bool map_type_is_known(const struct conf *conf, struct view type)
+{
+    return map_type_find(type) != NULL || map_module_is_listed(conf, type);
 }
