@@ -98,7 +98,7 @@ static bool take_build(struct options *options, int option)
         return true;
     case 'n':
     case 'N':
-        options->without_nul = option == 'n';
+        options->nul = option == 'n' ? MAP_NUL_NONE : MAP_NUL_ADD;
         return true;
     case 'o':
         options->keep_root = true;

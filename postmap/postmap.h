@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "conf/conf.h"
-#include "map/db_file.h"
+#include "map/writer.h"
 
 enum action { ACTION_BUILD, ACTION_UPDATE, ACTION_QUERY, ACTION_DELETE, ACTION_DUMP };
 /* What becomes of a key that is there already. */
@@ -20,7 +20,7 @@ struct options {
     enum duplicates duplicates;
     bool no_fold;
     unsigned fold_flags; /* MAP_ASCII or MAP_UTF8 */
-    bool without_nul;
+    enum map_writer_nul nul;
     bool keep_root;
     bool default_mode;        /* -p */
     bool headers, body, mime; /* -h, -b, -m */
@@ -38,10 +38,6 @@ struct table_name {
 };
 struct table_name table_name_parse(const struct conf *conf, const char *argument);
 void table_name_done(struct table_name *name);
-/* The kind of its file; ends the program when the type has none that MESSAGE, with the
- * type put in for %s, speaks of. */
-enum db_kind table_kind(const struct conf *conf, const struct table_name *name,
-                        const char *message);
 
 /* Exit statuses. */
 int query_run(const struct options *options, const struct conf *conf);

@@ -48,22 +48,18 @@ void table_name_done(struct table_name *name)
     free(name->path);
 }
 
-enum db_kind table_kind(const struct conf *conf, const struct table_name *name,
-                        const char *message)
+/* Ends the program when tables of this type have no file that can be changed. */
+static void need_writer(const struct conf *conf, const struct table_name *name,
+                        bool change)
 {
-    enum db_kind kind;
-    if (!db_kind_find(view_cstr(name->type), &kind)) {
-        if (!map_type_is_known(conf, view_cstr(name->type))) {
-            log_fatal("unsupported dictionary type: %s", name->type);
-        }
-        if (message != NULL) {
-            log_fatal("%s:%s map %s", name->type, name->path, message);
-        }
-        log_fatal(
-            "unsupported dictionary type: %s does not support bulk-mode creation.",
-            name->type);
+    struct err err;
+    if (map_writer_supports(conf, view_cstr(name->type), &err)) {
+        return;
     }
-    return kind;
+    if (change && map_type_is_known(conf, view_cstr(name->type))) {
+        log_fatal("%s:%s map requires O_RDONLY access mode", name->type, name->path);
+    }
+    log_fatal("%s", err.text);
 }
 
 /* --- rights ------------------------------------------------------------------ */
@@ -96,7 +92,7 @@ static void restore_rights(bool lowered)
 struct update {
     const struct options *options;
     const struct conf *conf;
-    struct db_writer *writer;
+    struct map_writer *writer;
     struct source source;
     struct str name, value, folded;
 };
@@ -114,7 +110,7 @@ static struct view stored_key(const struct options *options, const struct conf *
 /* A file that was not finished must not stay behind. */
 static void die(struct update *update, const struct err *err)
 {
-    db_writer_abort(&update->writer);
+    map_writer_abort(&update->writer);
     log_fatal("%s", err->text);
 }
 
@@ -123,11 +119,11 @@ static void put(struct update *update, unsigned how, struct view key, struct vie
     struct err err = {0};
     bool existed;
     key = stored_key(update->options, update->conf, key, &update->folded);
-    if (db_writer_put(update->writer, how, key, value, &existed, &err) != OK) {
+    if (map_writer_put(update->writer, how, key, value, &existed, &err) != OK) {
         die(update, &err);
     }
     if (existed && update->options->duplicates == DUPLICATES_WARN) {
-        log_warning("%s: duplicate entry: \"%.*s\"", db_writer_path(update->writer),
+        log_warning("%s: duplicate entry: \"%.*s\"", map_writer_name(update->writer),
                     VIEW_ARG(key));
     }
 }
@@ -170,7 +166,7 @@ static void catch_signals(void)
 static void put_entries(struct update *update)
 {
     unsigned how =
-        update->options->duplicates == DUPLICATES_REPLACE ? DB_PUT_REPLACE : 0;
+        update->options->duplicates == DUPLICATES_REPLACE ? MAP_PUT_REPLACE : 0;
     struct view line, key, value;
     int number;
     while (interrupted == 0 && source_next(&update->source, &line, &number)) {
@@ -180,8 +176,8 @@ static void put_entries(struct update *update)
     }
     if (interrupted != 0) {
         STR_AUTO struct str path = {0};
-        str_add_cstr(&path, db_writer_path(update->writer));
-        db_writer_abort(&update->writer);
+        str_add_cstr(&path, map_writer_path(update->writer));
+        map_writer_abort(&update->writer);
         log_fatal("interrupted: %s is as it was", str_ptr(&path));
     }
     if (source_failed(&update->source)) {
@@ -202,14 +198,14 @@ static void put_alias_marks(struct update *update)
         const char *key, *value;
         unsigned how;
     } marks[] = {
-        {"@", "@", DB_PUT_REPLACE},
-        {"YP_LAST_MODIFIED", now, DB_PUT_REPLACE | DB_PUT_BARE},
+        {"@", "@", MAP_PUT_REPLACE},
+        {"YP_LAST_MODIFIED", now, MAP_PUT_REPLACE | MAP_PUT_BARE},
         {"YP_MASTER_NAME", conf_str(update->conf, P_myhostname),
-         DB_PUT_REPLACE | DB_PUT_BARE},
+         MAP_PUT_REPLACE | MAP_PUT_BARE},
     };
     for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-        if (db_writer_put(update->writer, marks[i].how, view_cstr(marks[i].key),
-                          view_cstr(marks[i].value), &existed, &err) != OK) {
+        if (map_writer_put(update->writer, marks[i].how, view_cstr(marks[i].key),
+                           view_cstr(marks[i].value), &existed, &err) != OK) {
             die(update, &err);
         }
     }
@@ -239,19 +235,20 @@ static mode_t mode_of(const struct options *options, mode_t source)
 
 static void open_writer(struct update *update, const struct table_name *name)
 {
+    need_writer(update->conf, name, false);
     struct stat st = {0};
     if (fstat(fileno(update->source.file), &st) != 0) {
         log_fatal("fstat %s: %m", update->source.title);
     }
-    const struct db_writer_options wanted = {
-        .with_nul = !update->options->without_nul,
+    const struct map_writer_options wanted = {
+        .nul = update->options->nul,
         .incremental = update->options->action == ACTION_UPDATE,
         .mode = mode_of(update->options, st.st_mode),
         .source_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0,
     };
     struct err err = {0};
-    update->writer = db_writer_open(update->conf, table_kind(update->conf, name, NULL),
-                                    name->path, &wanted, &err);
+    update->writer =
+        map_writer_open(update->conf, name->type, name->path, &wanted, &err);
     if (update->writer == NULL) {
         log_fatal("%s", err.text);
     }
@@ -273,7 +270,7 @@ static void build_table(const struct options *options, const struct conf *conf,
     if (options->aliases) {
         put_alias_marks(&update);
     }
-    if (db_writer_commit(&update.writer, &err) != OK) {
+    if (map_writer_commit(&update.writer, &err) != OK) {
         log_fatal("%s", err.text);
     }
     restore_rights(lowered);
@@ -296,7 +293,7 @@ int build_run(const struct options *options, const struct conf *conf)
 /* --- delete ------------------------------------------------------------------ */
 
 static bool delete_key(const struct options *options, const struct conf *conf,
-                       struct db_writer *writer, struct view key)
+                       struct map_writer *writer, struct view key)
 {
     if (key.len == 0) {
         return false;
@@ -304,9 +301,9 @@ static bool delete_key(const struct options *options, const struct conf *conf,
     struct err err = {0};
     STR_AUTO struct str folded = {0};
     bool existed;
-    if (db_writer_delete(writer, stored_key(options, conf, key, &folded), &existed,
-                         &err) != OK) {
-        db_writer_abort(&writer);
+    if (map_writer_delete(writer, stored_key(options, conf, key, &folded), &existed,
+                          &err) != OK) {
+        map_writer_abort(&writer);
         log_fatal("%s", err.text);
     }
     return existed;
@@ -316,11 +313,12 @@ static bool delete_from(const struct options *options, const struct conf *conf,
                         const char *argument, const struct view *keys, size_t count)
 {
     struct table_name name = table_name_parse(conf, argument);
-    enum db_kind kind = table_kind(conf, &name, "requires O_RDONLY access mode");
+    need_writer(conf, &name, true);
     bool lowered = lower_rights(options, name.path);
-    const struct db_writer_options wanted = {.incremental = true, .must_exist = true};
+    const struct map_writer_options wanted = {.incremental = true, .must_exist = true};
     struct err err = {0};
-    struct db_writer *writer = db_writer_open(conf, kind, name.path, &wanted, &err);
+    struct map_writer *writer =
+        map_writer_open(conf, name.type, name.path, &wanted, &err);
     if (writer == NULL) {
         log_fatal("%s", err.text);
     }
@@ -329,8 +327,8 @@ static bool delete_from(const struct options *options, const struct conf *conf,
         any = delete_key(options, conf, writer, keys[i]) || any;
     }
     if (!any) {
-        db_writer_abort(&writer);
-    } else if (db_writer_commit(&writer, &err) != OK) {
+        map_writer_abort(&writer);
+    } else if (map_writer_commit(&writer, &err) != OK) {
         log_fatal("%s", err.text);
     }
     restore_rights(lowered);

@@ -225,6 +225,19 @@ static void describe_flags(const struct map *map, struct str *out)
     str_add_cstr(out, fold_utf8_wanted(map->conf, map->flags) ? "|utf8_request" : "");
 }
 
+static void log_change(const struct map *map, const char *consequence)
+{
+    STR_AUTO struct str flags = {0};
+    describe_flags(map, &flags);
+    log_info("table %s(0,%s) has changed -- %s", map->title, str_ptr(&flags),
+             consequence);
+}
+
+void map_log_reopened(const struct map *map)
+{
+    log_change(map, "reopened");
+}
+
 bool map_changed(struct map *map)
 {
     if (map->type->changed == NULL || !map->type->changed(map)) {
@@ -232,10 +245,7 @@ bool map_changed(struct map *map)
     }
     if (!map->change_logged) {
         map->change_logged = true;
-        STR_AUTO struct str flags = {0};
-        describe_flags(map, &flags);
-        log_info("table %s(0,%s) has changed -- restarting", map->title,
-                 str_ptr(&flags));
+        log_change(map, "restarting");
     }
     return true;
 }

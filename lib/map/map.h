@@ -22,9 +22,11 @@ enum map_flags {
     MAP_NO_REGSUB = 2, /* refuse $1 in pattern results (alias_maps) */
     MAP_NO_UNAUTH = 4, /* refuse types whose owner is not trusted */
     MAP_PARENT_DOMAINS = 8,
-    MAP_QUIET = 16, /* the caller reports map_open_error() itself (commands) */
-    MAP_ASCII = 32, /* fold ASCII letters only, whatever smtputf8_enable says */
-    MAP_UTF8 = 64   /* fold letters of all scripts, the same */
+    MAP_QUIET = 16,       /* the caller reports map_open_error() itself (commands) */
+    MAP_ASCII = 32,       /* fold ASCII letters only, whatever smtputf8_enable says */
+    MAP_UTF8 = 64,        /* fold letters of all scripts, the same */
+    MAP_BULK = 128,       /* many questions will follow: trade memory for speed */
+    MAP_FILE_VALUES = 256 /* values are names of files, whose content is the answer */
 };
 
 struct map;
@@ -51,8 +53,9 @@ NODISCARD enum outcome map_walk(struct map *map,
                                 void *context, struct err *err);
 /* Pattern tables match the whole key themselves: no partial-key lookups on them. */
 bool map_is_pattern(const struct map *map);
-/* The file behind a table was replaced since it was opened (worker should restart);
- * logged once.  Cheap: looks at the file once per second at most. */
+/* The table's content is not that of its file any more, and cannot be had without
+ * opening it anew as a new process: the worker should restart.  Logged once.  Cheap:
+ * looks at the file once per second at most. */
 bool map_changed(struct map *map);
 /* FILE:LINE of the entry that answered the last map_find; 0 line when unknown. */
 struct map_origin {

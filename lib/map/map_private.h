@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "map/map.h"
+#include "map/writer.h"
 
 enum map_properties {
     MAP_TYPE_PATTERN = 1, /* matches whole keys by itself: no partial keys */
@@ -40,6 +41,7 @@ struct map_type {
                          bool (*visit)(void *context, struct view key,
                                        struct view value),
                          void *context, struct err *err); /* NULL: not possible */
+    map_writer_new_function *new_writer;                  /* NULL: cannot be built */
 };
 
 struct map {
@@ -75,6 +77,9 @@ extern const struct map_type map_type_static;
 extern const struct map_type map_type_texthash;
 extern const struct map_type map_type_unionmap;
 extern const struct map_type map_type_unix;
+
+/* Say that MAP goes on with a new file. */
+void map_log_reopened(const struct map *map);
 
 /* "{ text }" without braces and outer white space.  False: ERR says what is wrong, in
  * the words "missing '}' in ..." and kin, without a prefix. */

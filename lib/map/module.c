@@ -233,3 +233,15 @@ struct map *map_module_open(const struct map_spec *spec, struct err *err)
     CHECK(map == NULL || map->type != NULL);
     return map;
 }
+
+map_writer_new_function *map_module_new_writer(const struct conf *conf,
+                                               struct view type)
+{
+    read_lists(conf);
+    struct module *module = find_module(type);
+    map_writer_new_function *function = NULL;
+    if (module != NULL && module->mkmap_name != NULL) {
+        *(void **)&function = find_function(module, module->mkmap_name);
+    }
+    return function;
+}

@@ -25,6 +25,8 @@
 typedef struct map *map_module_open_function(const struct map_spec *spec,
                                              struct err *err);
 
+/* How a writer of tables is made: map_writer_new_function (map/writer.h). */
+
 /* Code of another build lays out structures in its own way; it must not be called.
  * Raise the number with every change of map_private.h that modules see. */
 #define MAP_MODULE_MARK "postern table module 1, " BUILD_VERSION
@@ -36,6 +38,10 @@ extern const char map_module_mark[sizeof(MAP_MODULE_MARK)];
 /* Open a table of a type that is not built in.  NULL: ERR says "unsupported dictionary
  * type"; if a module is listed but does not work, the reason was logged. */
 struct map *map_module_open(const struct map_spec *spec, struct err *err);
+/* How its tables are built.  NULL: nothing is listed, or it does not work, which was
+ * logged. */
+map_writer_new_function *map_module_new_writer(const struct conf *conf,
+                                               struct view type);
 /* Is TYPE listed? */
 bool map_module_is_listed(const struct conf *conf, struct view type);
 /* Call VISIT with the name of each type that is listed. */
