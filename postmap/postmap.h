@@ -23,6 +23,9 @@ struct options {
     enum map_writer_nul nul;
     bool keep_root;
     bool default_mode;        /* -p */
+    bool file_values;         /* -F */
+    bool json;                /* -j */
+    bool no_progress;         /* --no-progress */
     bool headers, body, mime; /* -h, -b, -m */
     char **tables;            /* NULL-terminated */
 };
@@ -44,14 +47,5 @@ int query_run(const struct options *options, const struct conf *conf);
 int dump_run(const struct options *options, const struct conf *conf);
 int delete_run(const struct options *options, const struct conf *conf);
 int build_run(const struct options *options, const struct conf *conf);
-
-/* A line of keys, as standard input gives them: without LF, and the entry that a key
- * line makes.  False at the end. */
-struct key_reader {
-    char *line;
-    size_t capacity;
-};
-bool key_reader_next(struct key_reader *reader, struct view *key_out);
-void key_reader_done(struct key_reader *reader);
 
 #endif

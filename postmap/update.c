@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Building and changing hash: and btree: files.
+ * Building and changing the files of indexed tables.
  *
  * Root works on a file with the rights of the one who owns its source, so that a link
  * planted in that user's directory leads nowhere that the user could not go.
@@ -15,14 +15,18 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "map/file_value.h"
 #include "map/fold.h"
 #include "map/map.h"
 #include "map/source.h"
 #include "postmap/alias_source.h"
 #include "postmap/postmap.h"
+#include "postmap/stream.h"
 #include "sys/privilege.h"
+#include "sys/progress.h"
 
 enum { DEFAULT_MODE = 0644, CREATION_MASK = 022 };
 
@@ -94,7 +98,9 @@ struct update {
     const struct conf *conf;
     struct map_writer *writer;
     struct source source;
-    struct str name, value, folded;
+    struct str name, value, folded, content;
+    struct progress progress;
+    uint64_t source_bytes; /* 0: not known */
 };
 
 static struct view stored_key(const struct options *options, const struct conf *conf,
@@ -144,6 +150,25 @@ static bool parse_entry(struct update *update, int number, struct view line,
     return true;
 }
 
+/* -F: VALUE becomes what the files that it names hold, encoded. */
+static bool load_value(struct update *update, int number, struct view *value)
+{
+    if (!update->options->file_values) {
+        return true;
+    }
+    struct err err;
+    STR_AUTO struct str content = {0};
+    if (file_value_load(*value, &content, &err) != OK) {
+        log_warning("%s, line %d: %s: skipping this entry", update->source.title,
+                    number, err.text);
+        return false;
+    }
+    str_clear(&update->content);
+    base64_encode(str_view(&content), &update->content);
+    *value = str_view(&update->content);
+    return true;
+}
+
 /* Signal handlers get no context. */
 static volatile sig_atomic_t interrupted;
 
@@ -170,10 +195,14 @@ static void put_entries(struct update *update)
     struct view line, key, value;
     int number;
     while (interrupted == 0 && source_next(&update->source, &line, &number)) {
-        if (parse_entry(update, number, line, &key, &value)) {
+        if (parse_entry(update, number, line, &key, &value) &&
+            load_value(update, number, &value)) {
             put(update, how, key, value);
         }
+        progress_step(&update->progress, source_position(&update->source),
+                      update->source_bytes);
     }
+    progress_end(&update->progress);
     if (interrupted != 0) {
         STR_AUTO struct str path = {0};
         str_add_cstr(&path, map_writer_path(update->writer));
@@ -240,11 +269,12 @@ static void open_writer(struct update *update, const struct table_name *name)
     if (fstat(fileno(update->source.file), &st) != 0) {
         log_fatal("fstat %s: %m", update->source.title);
     }
+    update->source_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     const struct map_writer_options wanted = {
         .nul = update->options->nul,
         .incremental = update->options->action == ACTION_UPDATE,
         .mode = mode_of(update->options, st.st_mode),
-        .source_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0,
+        .source_bytes = update->source_bytes,
     };
     struct err err = {0};
     update->writer =
@@ -252,6 +282,14 @@ static void open_writer(struct update *update, const struct table_name *name)
     if (update->writer == NULL) {
         log_fatal("%s", err.text);
     }
+}
+
+/* What is logged must not stand behind it. */
+static void erase_progress(enum log_level level, const char *text, void *context)
+{
+    (void)level;
+    (void)text;
+    progress_end(context);
 }
 
 static void build_table(const struct options *options, const struct conf *conf,
@@ -266,7 +304,10 @@ static void build_table(const struct options *options, const struct conf *conf,
     bool lowered = lower_rights(options, name->path);
     open_writer(&update, name);
     catch_signals();
+    progress_begin(&update.progress, "entries", !options->no_progress);
+    log_set_hook(erase_progress, &update.progress);
     put_entries(&update);
+    log_set_hook(NULL, NULL);
     if (options->aliases) {
         put_alias_marks(&update);
     }
@@ -278,6 +319,7 @@ static void build_table(const struct options *options, const struct conf *conf,
     str_done(&update.name);
     str_done(&update.value);
     str_done(&update.folded);
+    str_done(&update.content);
 }
 
 int build_run(const struct options *options, const struct conf *conf)

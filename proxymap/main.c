@@ -52,8 +52,8 @@ static void proxymap_ready(struct service_context *context)
 static struct map *find_table(struct proxymap *proxymap,
                               const struct proxy_request *request)
 {
-    const unsigned honoured =
-        MAP_FOLD | MAP_NO_REGSUB | MAP_NO_UNAUTH | MAP_ASCII | MAP_UTF8;
+    const unsigned honoured = MAP_FOLD | MAP_NO_REGSUB | MAP_NO_UNAUTH | MAP_ASCII |
+                              MAP_UTF8 | MAP_FILE_VALUES;
     unsigned flags = request->flags & honoured;
     STR_AUTO struct str key = {0};
     str_printf(&key, "%u ", flags);

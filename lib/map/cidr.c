@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "map/block_text.h"
+#include "map/file_value.h"
 #include "map/map_private.h"
 #include "map/source.h"
 #include "net/address.h"
@@ -17,12 +18,13 @@ struct cidr_rule {
     bool negated, is_if;
     size_t end; /* of an IF: the first rule behind its ENDIF */
     int line;
-    char *value;
+    struct str value;
 };
 
 struct cidr_table {
     struct map map;
     char *file;
+    bool file_values;
     struct cidr_rule *rules;
     size_t count, capacity;
 };
@@ -102,6 +104,17 @@ static void read_endif(struct reader *reader, struct view rest)
     reader->table->rules[opened].end = reader->table->count;
 }
 
+static bool load_value(const struct reader *reader, struct view names, struct str *out)
+{
+    struct err err;
+    if (file_value_load(names, out, &err) == OK) {
+        return true;
+    }
+    warn(reader, err.text);
+    str_done(out);
+    return false;
+}
+
 static void read_rule(struct reader *reader, struct view text)
 {
     struct cidr_rule rule = {.line = reader->line};
@@ -112,7 +125,11 @@ static void read_rule(struct reader *reader, struct view text)
         warn(reader, "no lookup result");
         return;
     }
-    rule.value = xviewdup(text);
+    if (!reader->table->file_values) {
+        str_set(&rule.value, text);
+    } else if (!load_value(reader, text, &rule.value)) {
+        return;
+    }
     add_rule(reader, &rule);
 }
 
@@ -174,7 +191,7 @@ static enum map_result find(struct map *map, struct view key, struct str *value_
         const struct cidr_rule *rule = &table->rules[next];
         bool hit = rule_matches(rule, &address);
         if (hit && !rule->is_if) {
-            str_add_cstr(value_out, rule->value);
+            str_add(value_out, str_view(&rule->value));
             map->origin_file = table->file;
             map->origin_line = rule->line;
             return MAP_FOUND;
@@ -189,7 +206,7 @@ static void close_table(struct map *map)
 {
     struct cidr_table *table = (struct cidr_table *)map;
     for (size_t i = 0; i < table->count; i++) {
-        free(table->rules[i].value);
+        str_done(&table->rules[i].value);
     }
     free(table->rules);
     free(table->file);
@@ -210,6 +227,7 @@ static struct map *open_table(const struct map_spec *spec, struct err *err)
     }
     struct cidr_table *table = xcalloc(1, sizeof(*table));
     table->file = xstrdup(spec->name);
+    table->file_values = (spec->flags & MAP_FILE_VALUES) != 0;
     table->map.owner = source_owner(&source);
     read_all(table, &source);
     if (source_failed(&source)) {
@@ -222,7 +240,7 @@ static struct map *open_table(const struct map_spec *spec, struct err *err)
 }
 
 const struct map_type map_type_cidr = {.name = "cidr",
-                                       .properties = MAP_TYPE_PATTERN,
+                                       .properties = MAP_TYPE_PATTERN | MAP_TYPE_LOADS,
                                        .open = open_table,
                                        .close = close_table,
                                        .find = find};

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "map/fold.h"
@@ -149,6 +150,27 @@ void map_close(struct map **map)
 
 /* --- looking up -------------------------------------------------------------- */
 
+static bool is_encoded(const struct map *map)
+{
+    return (map->flags & MAP_FILE_VALUES) != 0 &&
+           (map->properties & MAP_TYPE_LOADS) == 0;
+}
+
+static bool decode_value(const struct map *map, struct view key, struct str *value,
+                         struct err *err)
+{
+    enum { SHOWN = 30 };
+    STR_AUTO struct str encoded = *value;
+    *value = (struct str){0};
+    if (base64_decode(str_view(&encoded), value)) {
+        return true;
+    }
+    log_warning("table %s: key %.*s: malformed BASE64 value: %.*s", map->title,
+                VIEW_ARG(key), VIEW_ARG(view_first(str_view(&encoded), SHOWN)));
+    (void)err_perm(err, "4.3.0", "malformed BASE64 value");
+    return false;
+}
+
 enum map_result map_find(struct map *map, struct view key, struct str *value_out,
                          struct err *err)
 {
@@ -166,11 +188,36 @@ enum map_result map_find(struct map *map, struct view key, struct str *value_out
         key = str_view(&folded);
     }
     enum map_result result = map->type->find(map, key, value_out, err);
+    if (result == MAP_FOUND && is_encoded(map) &&
+        !decode_value(map, key, value_out, err)) {
+        return MAP_ERROR;
+    }
     if (result == MAP_FOUND && !str_ok(value_out)) {
         (void)err_temp(err, "4.3.0", "%s: result is too long", map->title);
         return MAP_ERROR;
     }
     return result;
+}
+
+/* Hands decoded values on. */
+struct decoder {
+    const struct map *map;
+    bool (*visit)(void *context, struct view key, struct view value);
+    void *context;
+    struct err *err;
+    bool failed;
+};
+
+static bool visit_decoded(void *context, struct view key, struct view value)
+{
+    struct decoder *decoder = context;
+    STR_AUTO struct str content = {0};
+    str_add(&content, value);
+    if (!decode_value(decoder->map, key, &content, decoder->err)) {
+        decoder->failed = true;
+        return false;
+    }
+    return decoder->visit(decoder->context, key, str_view(&content));
 }
 
 enum outcome map_walk(struct map *map,
@@ -184,7 +231,12 @@ enum outcome map_walk(struct map *map,
         return err_perm(err, "4.3.0", "table %s: sequence operation is not supported",
                         map->title);
     }
-    return map->type->walk(map, visit, context, err);
+    if (!is_encoded(map)) {
+        return map->type->walk(map, visit, context, err);
+    }
+    struct decoder decoder = {map, visit, context, err, false};
+    enum outcome outcome = map->type->walk(map, visit_decoded, &decoder, err);
+    return decoder.failed ? PERMFAIL : outcome;
 }
 
 /* --- facts ------------------------------------------------------------------- */

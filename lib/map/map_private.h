@@ -13,7 +13,9 @@
 
 enum map_properties {
     MAP_TYPE_PATTERN = 1, /* matches whole keys by itself: no partial keys */
-    MAP_TYPE_FOLDS = 2    /* MAP_FOLD applies */
+    MAP_TYPE_FOLDS = 2,   /* MAP_FOLD applies */
+    MAP_TYPE_LOADS = 4 /* MAP_FILE_VALUES: the type loads the files; others have their
+                          content in base64 */
 };
 
 /* What is asked for when a table is opened. */

@@ -126,13 +126,14 @@ static struct map *open_pcre(const struct map_spec *spec, struct err *err)
 }
 
 const struct map_type map_type_regexp = {.name = "regexp",
-                                         .properties = MAP_TYPE_PATTERN,
+                                         .properties =
+                                             MAP_TYPE_PATTERN | MAP_TYPE_LOADS,
                                          .open = open_regexp,
                                          .close = close_table,
                                          .find = find};
 
 const struct map_type map_type_pcre = {.name = "pcre",
-                                       .properties = MAP_TYPE_PATTERN,
+                                       .properties = MAP_TYPE_PATTERN | MAP_TYPE_LOADS,
                                        .open = open_pcre,
                                        .close = close_table,
                                        .find = find};

@@ -64,6 +64,8 @@ struct template
 /* Parts live in ARENA.  False: what is wrong was logged, with PLACE in front. */
 bool template_parse(struct arena *arena, const struct pattern_engine *engine,
                     const char *place, struct view text, struct template *out);
+/* The template for TEXT as it stands. */
+void template_set_text(struct arena *arena, struct view text, struct template *out);
 void template_fill(const struct template *template, const struct view *groups,
                    struct str *out);
 

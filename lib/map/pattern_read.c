@@ -14,6 +14,7 @@
 #include "base/ascii.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "map/file_value.h"
 #include "map/pattern.h"
 
 struct reader {
@@ -185,11 +186,29 @@ static bool check_template(const struct reader *reader, const struct template *t
     return true;
 }
 
+/* The result of a rule: text with references to groups, or the content of files. */
+static bool read_template(struct reader *reader, struct view text,
+                          struct template *template)
+{
+    struct arena *arena = &reader->table->arena;
+    if ((reader->flags & MAP_FILE_VALUES) == 0) {
+        return template_parse(arena, reader->table->engine, reader->place, text,
+                              template);
+    }
+    STR_AUTO struct str content = {0};
+    struct err err;
+    if (file_value_load(text, &content, &err) != OK) {
+        log_warning("%s: %s: skipping this rule", reader->place, err.text);
+        return false;
+    }
+    template_set_text(arena, str_view(&content), template);
+    return true;
+}
+
 /* Fill RULE, whose text is written in two expressions at most.  False: reported. */
 static bool fill_rule(struct reader *reader, struct pattern_rule *rule,
                       struct view rest)
 {
-    struct pattern_table *table = reader->table;
     struct written_expr first, second;
     if (!take_expr(reader, &rest, &first)) {
         return false;
@@ -202,8 +221,7 @@ static bool fill_rule(struct reader *reader, struct pattern_rule *rule,
     if (rest.len == 0) {
         log_warning("%s: no replacement text: using empty string", reader->place);
     }
-    if (!template_parse(&table->arena, table->engine, reader->place, rest,
-                        &rule->template) ||
+    if (!read_template(reader, rest, &rule->template) ||
         !check_template(reader, &rule->template, &first) ||
         !compile_expr(reader, &first, rule->template.max_group > 0, &rule->expr) ||
         (has_second && !compile_expr(reader, &second, false, &rule->except))) {

@@ -163,6 +163,9 @@ static struct map *open_map(const struct map_spec *spec, struct err *err)
     return &self->map;
 }
 
-/* Keys are folded, if at all, where the table is. */
-const struct map_type map_type_proxy = {
-    .name = "proxy", .open = open_map, .close = close_map, .find = find};
+/* Keys are folded, and files loaded, if at all, where the table is. */
+const struct map_type map_type_proxy = {.name = "proxy",
+                                        .properties = MAP_TYPE_LOADS,
+                                        .open = open_map,
+                                        .close = close_map,
+                                        .find = find};
