@@ -8,7 +8,9 @@
 #define MAP_PATTERN_H
 
 #include "base/arena.h"
+#include "map/literal.h"
 #include "map/map_private.h"
+#include "map/pattern_filter.h"
 #include "map/source.h"
 
 struct pattern_engine;
@@ -19,6 +21,7 @@ struct pattern_expr {
     void *code;
     unsigned groups; /* in parentheses */
     bool negated;
+    enum literal_syntax syntax; /* how its text can be read */
 };
 
 /* An expression as written. */
@@ -85,7 +88,8 @@ struct pattern_table {
     char *file;
     struct pattern_rule *rules;
     size_t count, capacity;
-    struct view *groups; /* of the last match */
+    struct pattern_filter *filter; /* over the first expressions of rules; NULL: none */
+    struct view *groups;           /* of the last match */
     size_t group_count;
 };
 
