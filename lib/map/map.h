@@ -25,8 +25,8 @@ enum map_flags {
     MAP_QUIET = 16,       /* the caller reports map_open_error() itself (commands) */
     MAP_ASCII = 32,       /* fold ASCII letters only, whatever smtputf8_enable says */
     MAP_UTF8 = 64,        /* fold letters of all scripts, the same */
-    MAP_BULK = 128,       /* many questions will follow: trade memory for speed */
-    MAP_FILE_VALUES = 256 /* values are names of files, whose content is the answer */
+    MAP_BULK = 256,       /* many questions will follow: trade memory for speed */
+    MAP_FILE_VALUES = 512 /* values are names of files, whose content is the answer */
 };
 
 struct map;
@@ -103,8 +103,8 @@ enum map_result maps_find_address(struct maps *maps, struct view address,
                                   struct str *value_out, struct str *extension_out,
                                   struct err *err);
 /* Is there an answer at all?  The same questions, but first whether one of them had an
- * answer within the last second: the users of a busy server are looked up once a second,
- * not once a message. */
+ * answer within the last second: the users of a busy server are looked up once a
+ * second, not once a message. */
 enum map_result maps_has_address(struct maps *maps, struct view address,
                                  const char *delimiters, unsigned flags,
                                  struct err *err);

@@ -14,7 +14,7 @@
 enum map_properties {
     MAP_TYPE_PATTERN = 1, /* matches whole keys by itself: no partial keys */
     MAP_TYPE_FOLDS = 2,   /* MAP_FOLD applies */
-    MAP_TYPE_LOADS = 4 /* MAP_FILE_VALUES: the type loads the files; others have their
+    MAP_TYPE_LOADS = 8 /* MAP_FILE_VALUES: the type loads the files; others have their
                           content in base64 */
 };
 
@@ -66,6 +66,7 @@ const struct map_type *map_type_find(struct view name);
 
 extern const struct map_type map_type_btree;
 extern const struct map_type map_type_cidr;
+extern const struct map_type map_type_debug;
 extern const struct map_type map_type_environ;
 extern const struct map_type map_type_fail;
 extern const struct map_type map_type_hash;
