@@ -25,6 +25,7 @@ enum map_flags {
     MAP_QUIET = 16,       /* the caller reports map_open_error() itself (commands) */
     MAP_ASCII = 32,       /* fold ASCII letters only, whatever smtputf8_enable says */
     MAP_UTF8 = 64,        /* fold letters of all scripts, the same */
+    MAP_WRITE = 128,      /* for map_put() and map_remove() too; makes a missing file */
     MAP_BULK = 256,       /* many questions will follow: trade memory for speed */
     MAP_FILE_VALUES = 512 /* values are names of files, whose content is the answer */
 };
@@ -36,10 +37,21 @@ struct map;
  * goes on, mail is deferred); the reason is logged now, as Postfix does.  A table that
  * is open already (same name, same flags) is shared.  CONF must outlive the map. */
 struct map *map_open(const struct conf *conf, struct view name, unsigned flags);
+/* From now on tables whose lookups block the process (SQL, LDAP, NSS) are opened by
+ * proxymap for this one, whether or not their name says "proxy:".  For processes that
+ * serve many clients; before the first table is opened. */
+void map_carry_blocking_types(void);
 void map_close(struct map **map);
 /* The entry for KEY appended to VALUE_OUT (cleared first).  May wait (proxy:, tcp:). */
 enum map_result map_find(struct map *map, struct view key, struct str *value_out,
                          struct err *err);
+/* Change a table that was opened with MAP_WRITE.  What was there is replaced, and lost
+ * by nobody's crash once OK is returned, if the table is of a kind that lasts.  May
+ * wait. */
+NODISCARD enum outcome map_put(struct map *map, struct view key, struct view value,
+                               struct err *err);
+/* MAP_FOUND: it was there.  May wait. */
+enum map_result map_remove(struct map *map, struct view key, struct err *err);
 const char *map_name(const struct map *map); /* "hash:/etc/aliases" */
 /* Why every lookup fails ("open database F.db: No such file or directory"), or NULL. */
 const char *map_open_error(const struct map *map);

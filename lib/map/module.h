@@ -29,7 +29,7 @@ typedef struct map *map_module_open_function(const struct map_spec *spec,
 
 /* Code of another build lays out structures in its own way; it must not be called.
  * Raise the number with every change of map_private.h that modules see. */
-#define MAP_MODULE_MARK "postern table module 1, " BUILD_VERSION
+#define MAP_MODULE_MARK "postern table module 2, " BUILD_VERSION
 extern const char map_module_mark[sizeof(MAP_MODULE_MARK)];
 #define MAP_MODULE const char map_module_mark[sizeof(MAP_MODULE_MARK)] = MAP_MODULE_MARK
 

@@ -10,10 +10,11 @@
 
 /* Sorted by name. */
 static const struct map_type *const types[] = {
-    &map_type_btree,   &map_type_cidr,     &map_type_debug,    &map_type_environ,
-    &map_type_fail,    &map_type_hash,     &map_type_inline,   &map_type_pcre,
-    &map_type_pipemap, &map_type_proxy,    &map_type_randmap,  &map_type_regexp,
-    &map_type_static,  &map_type_texthash, &map_type_unionmap, &map_type_unix,
+    &map_type_btree,    &map_type_cidr,      &map_type_debug,  &map_type_environ,
+    &map_type_fail,     &map_type_hash,      &map_type_inline, &map_type_memcache,
+    &map_type_pcre,     &map_type_pipemap,   &map_type_proxy,  &map_type_randmap,
+    &map_type_regexp,   &map_type_socketmap, &map_type_static, &map_type_tcp,
+    &map_type_texthash, &map_type_unionmap,  &map_type_unix,
 };
 
 const struct map_type *map_type_find(struct view name)
@@ -24,6 +25,19 @@ const struct map_type *map_type_find(struct view name)
         }
     }
     return NULL;
+}
+
+bool map_type_blocks(struct view name)
+{
+    static const char *const modules[] = {"ldap", "mongodb", "mysql", "pgsql",
+                                          "sqlite"};
+    for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {
+        if (view_equal_cstr(name, modules[i])) {
+            return true;
+        }
+    }
+    const struct map_type *type = map_type_find(name);
+    return type != NULL && (type->properties & MAP_TYPE_BLOCKS) != 0;
 }
 
 /* Names of all types, those of modules among them. */
