@@ -56,7 +56,7 @@ static int listen_anywhere(uint16_t *port_out)
 {
     struct net_address address;
     assert_true(net_address_parse(VIEW("127.0.0.1"), 0, &address));
-    int fd = listen_tcp(&address, 10, NULL);
+    int fd = listen_tcp(&address, 64, NULL);
     assert_true(fd >= 0 && net_address_local(fd, &address));
     *port_out = net_address_port(&address);
     return fd;
@@ -64,7 +64,7 @@ static int listen_anywhere(uint16_t *port_out)
 
 void unix_server_start(struct unix_server *server)
 {
-    server->fd = server->path != NULL ? listen_unix(server->path, 10, NULL)
+    server->fd = server->path != NULL ? listen_unix(server->path, 64, NULL)
                                       : listen_anywhere(&server->port);
     assert_true(server->fd >= 0);
     (void)task_spawn("test server", serve, server);
