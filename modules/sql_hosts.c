@@ -10,8 +10,6 @@
 #include "base/number.h"
 #include "sys/clock.h"
 
-enum { PAUSE_FIRST = 1 * CLOCK_SECOND };
-
 /* "host", "host:port", "[address]:port", a path, or a URI. */
 static void split_port(struct sql_host *host)
 {
@@ -102,10 +100,10 @@ static int rank(const struct sql_host *host, int64_t now)
     if (host->connection != NULL) {
         return host->is_path ? 6 : 5;
     }
-    if (host->pause == 0) {
+    if (host->backoff.pause == 0) {
         return host->is_path ? 4 : 3;
     }
-    if (now < host->retry_at) {
+    if (backoff_must_wait(&host->backoff, now)) {
         return 0;
     }
     return host->is_path ? 2 : 1;
@@ -138,18 +136,14 @@ static struct sql_host *pick(const struct sql_server_map *map)
 
 static void note_success(struct sql_host *host)
 {
-    host->pause = 0;
+    backoff_success(&host->backoff);
     host->used_at = clock_now();
 }
 
 static void note_failure(const struct sql_server_map *map, struct sql_host *host)
 {
     drop(map, host);
-    host->pause = host->pause == 0 ? PAUSE_FIRST : 2 * host->pause;
-    if (host->pause > map->pause_most) {
-        host->pause = map->pause_most;
-    }
-    host->retry_at = clock_now() + host->pause;
+    backoff_failure(&host->backoff, map->pause_most);
 }
 
 /* --- asking ------------------------------------------------------------------ */

@@ -7,6 +7,7 @@
 #ifndef MODULES_SQL_HOSTS_H
 #define MODULES_SQL_HOSTS_H
 
+#include "modules/backoff.h"
 #include "modules/sql.h"
 
 struct sql_host {
@@ -16,8 +17,7 @@ struct sql_host {
     char *port;       /* "": none */
     void *connection; /* of the driver; NULL: none */
     int64_t used_at;
-    int64_t pause; /* after the last failure; 0: it works, as far as we know */
-    int64_t retry_at;
+    struct backoff backoff;
 };
 
 enum sql_attempt {
