@@ -198,6 +198,32 @@ static enum bind_kind read_bind(struct map_settings *settings)
 }
 
 /* "host", "host:port" and URLs become URLs. */
+static void add_url(struct map_settings *settings, struct view host, int port,
+                    struct str *urls)
+{
+    static const char *const schemes[] = {"ldap://", "ldaps://", "ldapi://"};
+    bool is_url = false;
+    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+        is_url = is_url || view_starts_nocase(host, view_cstr(schemes[i]));
+    }
+    /* "[2001:db8::1]:389" has its last colon behind the bracket. */
+    size_t colon = view_last_index(host, ':');
+    size_t bracket = view_last_index(host, ']');
+    bool has_port = colon < host.len && (bracket == host.len || colon > bracket);
+    str_add_cstr(urls, urls->len > 0 ? " " : "");
+    size_t start = urls->len;
+    str_printf(urls, "%s%.*s", is_url ? "" : "ldap://", VIEW_ARG(host));
+    if (!is_url && !has_port) {
+        str_printf(urls, ":%d", port);
+    }
+    LDAPURLDesc *url = NULL;
+    if (ldap_url_parse(str_ptr(urls) + start, &url) != LDAP_URL_SUCCESS) {
+        map_settings_fail(settings, "%s: server_host is no LDAP URL: %.*s",
+                          map_settings_title(settings), VIEW_ARG(host));
+    }
+    ldap_free_urldesc(url);
+}
+
 static char *read_urls(struct map_settings *settings)
 {
     struct view rest = view_cstr(map_settings_str(settings, "server_host", ""));
@@ -208,22 +234,7 @@ static char *read_urls(struct map_settings *settings)
         rest = VIEW("localhost");
     }
     while (conf_list_next(&rest, &host)) {
-        bool is_url = view_starts_nocase(host, VIEW("ldap://")) ||
-                      view_starts_nocase(host, VIEW("ldaps://")) ||
-                      view_starts_nocase(host, VIEW("ldapi://"));
-        /* "[2001:db8::1]:389" has its last colon behind the bracket. */
-        size_t colon = view_last_index(host, ':');
-        size_t bracket = view_last_index(host, ']');
-        bool has_port = colon < host.len && (bracket == host.len || colon > bracket);
-        str_printf(&urls, "%s%s%.*s", urls.len > 0 ? " " : "", is_url ? "" : "ldap://",
-                   VIEW_ARG(host));
-        if (!is_url && !has_port) {
-            str_printf(&urls, ":%d", port);
-        }
-    }
-    if (ldap_is_ldap_url(str_ptr(&urls)) == 0) {
-        map_settings_fail(settings, "%s: server_host is no LDAP URL: %s",
-                          map_settings_title(settings), str_ptr(&urls));
+        add_url(settings, host, port, &urls);
     }
     return str_steal(&urls);
 }
