@@ -279,6 +279,12 @@ static void read_search_settings(struct ldap_map *self, const struct conf *conf)
     self->filter = map_query_format(
         settings, "query_filter",
         map_settings_str(settings, "query_filter", "mailacceptinggeneralid=%s"));
+    self->base_is_fixed = self->base != NULL && map_format_is_fixed(self->base);
+    if (self->filter != NULL && self->base_is_fixed &&
+        map_format_is_fixed(self->filter)) {
+        log_warning("%s: Fixed query_filter %s is probably useless", self->query.title,
+                    map_settings_str(settings, "query_filter", ""));
+    }
     read_attributes(self, "result_attribute", "maildrop", USE_RESULT);
     read_attributes(self, "special_result_attribute", "", USE_SPECIAL);
     read_attributes(self, "terminal_result_attribute", "", USE_TERMINAL);

@@ -87,7 +87,7 @@ static int follow_url(struct search *search, const char *text)
 static int follow(struct search *search, const char *value)
 {
     struct ldap_map *self = search->self;
-    if (search->depth >= self->recursion_limit) {
+    if (search->depth + 1 >= self->recursion_limit) {
         (void)err_temp(search->err, "4.3.0",
                        "Recursion limit exceeded for special attribute value %s",
                        value);
@@ -187,9 +187,11 @@ static int search_and_follow(struct search *search, const char *base, int scope,
     struct ldap_map *self = search->self;
     LDAPMessage *reply = NULL;
     int code = run_search(self, base, scope, filter, attributes, &reply);
-    if (code == LDAP_NO_SUCH_OBJECT) {
+    if (code == LDAP_NO_SUCH_OBJECT && search->depth == 0 && self->base_is_fixed) {
+        (void)err_temp(search->err, "4.3.0", "Search base '%s' not found", base);
+    } else if (code == LDAP_NO_SUCH_OBJECT) {
         if (search->depth > 0) {
-            log_warning("%s: no entry %s", self->map.title, base);
+            log_warning("%s: DN %s not found, skipping", self->map.title, base);
         }
         code = LDAP_SUCCESS;
     } else if (code != LDAP_SUCCESS) {

@@ -36,6 +36,7 @@ struct ldap_map {
     struct map_settings *settings;
     struct map_query query;
     struct map_format *base, *filter;
+    bool base_is_fixed; /* then it must exist */
     struct attributes attributes;
     int scope;
     int64_t timeout;

@@ -98,6 +98,16 @@ void map_format_free(struct map_format **format)
     }
 }
 
+bool map_format_is_fixed(const struct map_format *format)
+{
+    for (size_t i = 0; i < format->count; i++) {
+        if (format->parts[i].letter != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What LETTER stands for; empty: KEY has no such part. */
 static struct view key_part(const struct map_key *key, char letter)
 {

@@ -25,6 +25,8 @@ struct map_format;
 /* NULL: something other than a known letter stands behind a "%". */
 struct map_format *map_format_new(const char *text);
 void map_format_free(struct map_format **format);
+/* Does it come out the same for every key? */
+bool map_format_is_fixed(const struct map_format *format);
 /* Adds RAW to OUT in such a way that it stands for nothing but itself.  False: it
  * cannot be said at all (the lookup finds nothing, or fails as ERR says). */
 typedef bool map_quote_function(void *context, struct view raw, struct str *out);

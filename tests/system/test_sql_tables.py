@@ -423,7 +423,8 @@ def test_ldap_recursion(tables, openldap):
     # A URL that selects "cn" selects nothing that the table wants.
     assert ask("urls", "special_result_attribute = labeledURI") == {"bob@example.com"}
     assert "Recursion limit exceeded" in ask("loop", special)
-    assert "Recursion limit exceeded" in ask("team", special, "recursion_limit = 1")
+    assert "Recursion limit exceeded" in ask("team", special, "recursion_limit = 2")
+    assert "bob@example.com" in ask("team", special, "recursion_limit = 3")
     assert "more than 2 results" in ask("team", special, "expansion_limit = 2", "size_limit = 0")
     assert "Size limit exceeded" in ask("*x", "query_filter = mail=*", "size_limit = 1")
 
@@ -485,6 +486,8 @@ def test_ldap_errors(tables, openldap):
         ldap_cf(tables, "e.cf", openldap, "query_filter = (uid=%s"), "k")
     assert "no LDAP URL" in tables.query(
         ldap_cf(tables, "e.cf", openldap, "server_host = ldap://[x"), "k")
+    assert "Search base 'dc=nosuch' not found" in tables.query(
+        ldap_cf(tables, "e.cf", openldap, "search_base = dc=nosuch"), "k")
     assert "unsupported bind method" in tables.query(
         ldap_cf(tables, "e.cf", openldap, "bind = perhaps"), "k")
     assert "unrecognized value for scope" in tables.query(
