@@ -351,16 +351,16 @@ static bool delete_key(const struct options *options, const struct conf *conf,
     return existed;
 }
 
-static bool delete_from(const struct options *options, const struct conf *conf,
-                        const char *argument, const struct view *keys, size_t count)
+static bool delete_from_file(const struct options *options, const struct conf *conf,
+                             const struct table_name *name, const struct view *keys,
+                             size_t count)
 {
-    struct table_name name = table_name_parse(conf, argument);
-    need_writer(conf, &name, true);
-    bool lowered = lower_rights(options, name.path);
+    need_writer(conf, name, true);
+    bool lowered = lower_rights(options, name->path);
     const struct map_writer_options wanted = {.incremental = true, .must_exist = true};
     struct err err = {0};
     struct map_writer *writer =
-        map_writer_open(conf, name.type, name.path, &wanted, &err);
+        map_writer_open(conf, name->type, name->path, &wanted, &err);
     if (writer == NULL) {
         log_fatal("%s", err.text);
     }
@@ -374,6 +374,45 @@ static bool delete_from(const struct options *options, const struct conf *conf,
         log_fatal("%s", err.text);
     }
     restore_rights(lowered);
+    return any;
+}
+
+/* A table that is not a file of ours: its server changes it. */
+static bool delete_from_server(const struct options *options, const struct conf *conf,
+                               const char *argument, const struct view *keys,
+                               size_t count)
+{
+    struct err err = {0};
+    struct map *map =
+        map_open(conf, view_cstr(argument), options_map_flags(options) | MAP_WRITE);
+    if (map_open_error(map) != NULL) {
+        (void)err_perm(&err, "4.3.0", "%s", map_open_error(map));
+    }
+    bool any = false;
+    bool ok = map_open_error(map) == NULL;
+    for (size_t i = 0; ok && i < count; i++) {
+        enum map_result result =
+            keys[i].len > 0 ? map_remove(map, keys[i], &err) : MAP_MISSING;
+        any = any || result == MAP_FOUND;
+        ok = result != MAP_ERROR;
+    }
+    map_close(&map);
+    if (!ok) {
+        log_fatal("%s", err.text);
+    }
+    return any;
+}
+
+static bool delete_from(const struct options *options, const struct conf *conf,
+                        const char *argument, const struct view *keys, size_t count)
+{
+    struct table_name name = table_name_parse(conf, argument);
+    struct err err = {0};
+    struct view type = view_cstr(name.type);
+    bool by_server =
+        !map_writer_supports(conf, type, &err) && map_type_is_writable(type);
+    bool any = by_server ? delete_from_server(options, conf, argument, keys, count)
+                         : delete_from_file(options, conf, &name, keys, count);
     table_name_done(&name);
     return any;
 }

@@ -46,8 +46,10 @@ static void proxymap_open(struct service_context *context)
 
 /* --- requests ---------------------------------------------------------------- */
 
+/* Open REQUEST's table, or find it open.  One that cannot be opened is tried again with
+ * the next request. */
 static struct map *find_table(struct proxymap *proxymap,
-                              const struct proxy_request *request)
+                              const struct proxy_request *request, struct err *err)
 {
     const unsigned honoured =
         MAP_FOLD | MAP_NO_REGSUB | MAP_ASCII | MAP_UTF8 | MAP_FILE_VALUES;
@@ -56,10 +58,16 @@ static struct map *find_table(struct proxymap *proxymap,
     str_printf(&proxymap->key, "%u ", flags);
     str_add(&proxymap->key, request->table);
     struct map *map = htab_get(proxymap->tables, str_view(&proxymap->key));
-    if (map == NULL) {
-        map = map_open(proxymap->conf, request->table, flags);
-        (void)htab_put(proxymap->tables, str_view(&proxymap->key), map);
+    if (map != NULL) {
+        return map;
     }
+    map = map_open(proxymap->conf, request->table, flags);
+    if (map_open_error(map) != NULL) {
+        (void)err_temp(err, "4.3.0", "%s", map_open_error(map));
+        map_close(&map);
+        return NULL;
+    }
+    (void)htab_put(proxymap->tables, str_view(&proxymap->key), map);
     return map;
 }
 
@@ -111,7 +119,10 @@ static enum proxy_kind answer(struct proxymap *proxymap,
                               struct str *text)
 {
     struct err err = {0};
-    struct map *map = find_table(proxymap, request);
+    struct map *map = find_table(proxymap, request, &err);
+    if (map == NULL) {
+        return kind_of(MAP_ERROR, &err, text);
+    }
     struct walk walk = {client, scratch};
     enum outcome outcome = TEMPFAIL;
     switch ((int)request->kind) {

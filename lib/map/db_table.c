@@ -4,11 +4,17 @@
  * environment and without locks: who replaces it (postmap here) renames a complete new
  * file over it, which is opened at the next lookup, or, where that is not possible any
  * more (chroot, rights that were given up), when the worker starts anew.
+ *
+ * A table that is opened with MAP_WRITE (a cache) belongs to one process as long as it
+ * is open: the library keeps pages in memory, and two processes would undo each other's
+ * work.
  */
 #include <db.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -16,10 +22,16 @@
 #include "map/db_writer.h"
 #include "map/map_file.h"
 #include "map/map_private.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include "task/task.h"
 
 enum {
     BULK_CACHE_MIN = 1024 * 1024,
-    BULK_CACHE_MAX = 64 * 1024 * 1024 /* for who asks a lot: the file, if it fits */
+    BULK_CACHE_MAX = 64 * 1024 * 1024, /* for who asks a lot: the file, if it fits */
+    CACHE_MODE = 0600,
+    LOCK_TIME = 10 * CLOCK_SECOND, /* for the process before us to finish and leave */
+    LOCK_PAUSE = 20 * CLOCK_MILLISECOND
 };
 
 struct db_table {
@@ -28,6 +40,7 @@ struct db_table {
     int fd; /* the library's */
     DBTYPE type;
     struct map_file file;
+    int lock_fd;         /* MAP_WRITE: holds the lock; -1: read only */
     struct str question; /* key with NUL */
 };
 
@@ -44,6 +57,7 @@ static void close_table(struct map *map)
 {
     struct db_table *table = (struct db_table *)map;
     close_db(table->db);
+    fd_close(&table->lock_fd);
     str_done(&table->question);
     free(table->file.path);
     free(table);
@@ -78,7 +92,8 @@ static int open_db(const struct db_table *table, const struct conf *conf,
     if (cache > 0) {
         (void)db->set_cachesize(db, 0, cache, 0);
     }
-    code = db->open(db, NULL, table->file.path, NULL, table->type, DB_RDONLY, 0);
+    u_int32_t mode = table->lock_fd >= 0 ? DB_CREATE : DB_RDONLY;
+    code = db->open(db, NULL, table->file.path, NULL, table->type, mode, CACHE_MODE);
     code = code != 0 ? code : db->fd(db, fd_out);
     if (code != 0) {
         close_db(db);
@@ -88,12 +103,35 @@ static int open_db(const struct db_table *table, const struct conf *conf,
     return 0;
 }
 
+/* Make the file ours.  Not a lock of the fcntl kind, which would end when the library
+ * closes any of its descriptors of the file.  0, or an errno. */
+static int lock_table(struct db_table *table)
+{
+    int64_t end = clock_now() + LOCK_TIME;
+    table->lock_fd =
+        open(table->file.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, CACHE_MODE);
+    if (table->lock_fd < 0) {
+        return errno;
+    }
+    while (flock(table->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || clock_now() > end ||
+            task_sleep_until(clock_now() + LOCK_PAUSE) == TASK_CANCELLED) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
 static struct map *open_table(const struct map_spec *spec, DBTYPE type, struct err *err)
 {
     struct db_table *table = xcalloc(1, sizeof(*table));
     table->file.path = xasprintf("%s.db", spec->name);
     table->type = type;
-    int code = open_db(table, spec->conf, spec->flags, &table->db, &table->fd);
+    table->lock_fd = -1;
+    int code = (spec->flags & MAP_WRITE) != 0 ? lock_table(table) : 0;
+    if (code == 0) {
+        code = open_db(table, spec->conf, spec->flags, &table->db, &table->fd);
+    }
     if (code == 0 && !map_file_note(&table->file, table->fd)) {
         code = errno;
     }
@@ -126,7 +164,8 @@ static void follow_replacement(struct db_table *table)
     }
     DB *db;
     int fd;
-    if (open_db(table, table->map.conf, table->map.flags, &db, &fd) != 0) {
+    if (table->lock_fd >= 0 || /* the lock is on the old file */
+        open_db(table, table->map.conf, table->map.flags, &db, &fd) != 0) {
         table->file.is_old = true;
         return;
     }
@@ -206,6 +245,72 @@ walk(struct map *map, bool (*visit)(void *context, struct view key, struct view 
     return OK;
 }
 
+/* --- changes ----------------------------------------------------------------- */
+
+/* What happened is on disk, and no news to us.  CODE: of the library. */
+static int finish_change(struct db_table *table, int code)
+{
+    if (code == 0) {
+        code = table->db->sync(table->db, 0);
+    }
+    if (code == 0 && !map_file_note(&table->file, table->fd)) {
+        code = errno;
+    }
+    return code;
+}
+
+static enum outcome put(struct map *map, struct view key, struct view value,
+                        struct err *err)
+{
+    struct db_table *table = (struct db_table *)map;
+    STR_AUTO struct str content = {0};
+    str_add(&content, value);
+    str_add_byte(&content, '\0');
+    str_set(&table->question, key);
+    str_add_byte(&table->question, '\0');
+    if (!str_ok(&content) || !str_ok(&table->question)) {
+        return err_perm(err, "4.3.0", "error writing %s: entry is too long",
+                        table->file.path);
+    }
+    DBT db_key = {.data = table->question.ptr, .size = (u_int32_t)table->question.len};
+    DBT db_value = {.data = content.ptr, .size = (u_int32_t)content.len};
+    int code =
+        finish_change(table, table->db->put(table->db, NULL, &db_key, &db_value, 0));
+    if (code != 0) {
+        return err_temp(err, "4.3.0", "error writing %s: %s", table->file.path,
+                        db_strerror(code));
+    }
+    return OK;
+}
+
+static enum map_result remove_key(struct map *map, struct view key, struct err *err)
+{
+    struct db_table *table = (struct db_table *)map;
+    str_set(&table->question, key);
+    str_add_byte(&table->question, '\0');
+    if (!str_ok(&table->question)) {
+        return MAP_MISSING;
+    }
+    bool any = false;
+    int code = 0;
+    /* With and without NUL: who asks finds either. */
+    for (size_t len = key.len + 1; code == 0 && len > 0 && len >= key.len; len--) {
+        DBT db_key = {.data = table->question.ptr, .size = (u_int32_t)len};
+        code = table->db->del(table->db, NULL, &db_key, 0);
+        any = any || code == 0;
+        code = code == DB_NOTFOUND ? 0 : code;
+    }
+    if (any || code != 0) {
+        code = finish_change(table, code);
+    }
+    if (code != 0) {
+        (void)err_temp(err, "4.3.0", "error writing %s: %s", table->file.path,
+                       db_strerror(code));
+        return MAP_ERROR;
+    }
+    return any ? MAP_FOUND : MAP_MISSING;
+}
+
 static bool changed(struct map *map)
 {
     struct db_table *table = (struct db_table *)map;
@@ -220,7 +325,9 @@ const struct map_type map_type_hash = {.name = "hash",
                                        .find = find,
                                        .changed = changed,
                                        .walk = walk,
-                                       .new_writer = db_writer_new_hash};
+                                       .new_writer = db_writer_new_hash,
+                                       .put = put,
+                                       .remove = remove_key};
 
 const struct map_type map_type_btree = {.name = "btree",
                                         .properties = MAP_TYPE_FOLDS,
@@ -229,4 +336,6 @@ const struct map_type map_type_btree = {.name = "btree",
                                         .find = find,
                                         .changed = changed,
                                         .walk = walk,
-                                        .new_writer = db_writer_new_btree};
+                                        .new_writer = db_writer_new_btree,
+                                        .put = put,
+                                        .remove = remove_key};

@@ -80,6 +80,8 @@ struct map_origin map_last_origin(const struct map *map);
 void map_types_each(const struct conf *conf,
                     void (*visit)(void *context, const char *type), void *context);
 bool map_type_is_known(const struct conf *conf, struct view type);
+/* Is a table of TYPE changed through map_put() and map_remove()? */
+bool map_type_is_writable(struct view type);
 
 /* A list value such as "$alias_maps": searched in order, first hit wins. */
 struct maps;

@@ -88,3 +88,9 @@ bool map_type_is_known(const struct conf *conf, struct view type)
 {
     return map_type_find(type) != NULL || map_module_is_listed(conf, type);
 }
+
+bool map_type_is_writable(struct view type)
+{
+    const struct map_type *row = map_type_find(type);
+    return row != NULL && row->put != NULL;
+}
