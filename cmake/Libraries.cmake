@@ -10,6 +10,14 @@ function(postern_need target module apt dnf)
   endif()
 endfunction()
 
+# What the system can do without; the package is named all the same.
+function(postern_optional target module apt dnf)
+  pkg_check_modules(${target} QUIET IMPORTED_TARGET GLOBAL ${module})
+  set(${target}_FOUND ${${target}_FOUND} PARENT_SCOPE)
+  if(NOT ${target}_FOUND)
+    message(STATUS "${module} not found (${apt}, ${dnf}): its table module is not built")
+  endif()
+endfunction()
 
 postern_need(XXHASH libxxhash libxxhash-dev xxhash-devel)
 postern_need(LIBEVENT libevent_core libevent-dev libevent-devel)

@@ -20,6 +20,15 @@ postern_path(POSTERN_DATA_DIRECTORY PATH /var/lib/postfix data_directory)
 postern_path(POSTERN_COMMAND_DIRECTORY PATH ${CMAKE_INSTALL_FULL_SBINDIR} command_directory)
 postern_path(POSTERN_DAEMON_DIRECTORY PATH ${CMAKE_INSTALL_PREFIX}/libexec/postfix
   daemon_directory)
+postern_path(POSTERN_SHLIB_DIRECTORY PATH ${CMAKE_INSTALL_PREFIX}/lib/postfix shlib_directory)
+# Facts about the installation: beside the configuration where that is ours, as in Postfix.
+string(FIND "${POSTERN_CONFIG_DIRECTORY}/" "${CMAKE_INSTALL_PREFIX}/" at)
+if(at EQUAL 0 OR CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+  set(meta ${POSTERN_CONFIG_DIRECTORY})
+else()
+  set(meta ${CMAKE_INSTALL_FULL_DATADIR}/postfix)
+endif()
+postern_path(POSTERN_META_DIRECTORY PATH ${meta} meta_directory)
 postern_path(POSTERN_SENDMAIL_PATH FILEPATH ${CMAKE_INSTALL_FULL_SBINDIR}/sendmail sendmail_path)
 postern_path(POSTERN_MAILQ_PATH FILEPATH ${CMAKE_INSTALL_FULL_SBINDIR}/mailq mailq_path)
 postern_path(POSTERN_NEWALIASES_PATH FILEPATH ${CMAKE_INSTALL_FULL_SBINDIR}/newaliases

@@ -1,6 +1,49 @@
 option(POSTERN_UNIT_TESTS "Build the unit tests" ON)
 
-# The three kinds of things this project builds: layers of lib/, programs, and unit tests.
+# The four kinds of things this project builds: layers of lib/, programs, table modules, and unit
+# tests.
+
+# postern_module_host(TARGET): a program that can load table modules.  It has the layers they
+# may use, whole, and exports their functions.
+function(postern_module_host target)
+  set(archives)
+  foreach(layer IN ITEMS base sys conf map)
+    list(APPEND archives $<TARGET_FILE:postern_${layer}>)
+  endforeach()
+  target_link_libraries(${target} PRIVATE
+    -Wl,--whole-archive ${archives} -Wl,--no-whole-archive postern_map)
+  target_link_options(${target} PRIVATE
+    -Wl,--dynamic-list=${CMAKE_SOURCE_DIR}/cmake/module_api.list)
+  set_property(TARGET ${target} APPEND PROPERTY
+    LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/module_api.list)
+endfunction()
+
+# postern_table_module(TYPE LIBS library...): TYPE.c of the current folder becomes
+# postfix-TYPE.so, listed in dynamicmaps.cf.  MKMAP: postmap can build such tables.  TYPE_test.c,
+# if it is there, becomes a test program that loads the module; MODULE_FILE is its path.
+function(postern_table_module type)
+  cmake_parse_arguments(M "MKMAP" "" "LIBS;SOURCES" ${ARGN})
+  add_library(postfix-${type} MODULE ${type}.c ${M_SOURCES})
+  set_target_properties(postfix-${type} PROPERTIES PREFIX "")
+  target_link_libraries(postfix-${type} PRIVATE postern_flags ${M_LIBS})
+  install(TARGETS postfix-${type} LIBRARY DESTINATION ${POSTERN_SHLIB_DIRECTORY})
+  set(line "${type}\tpostfix-${type}.so\tdict_${type}_open")
+  if(M_MKMAP)
+    string(APPEND line "\tmkmap_${type}_open")
+  endif()
+  set_property(GLOBAL APPEND_STRING PROPERTY POSTERN_DYNAMICMAPS "${line}\n")
+  install(FILES ${type}_table.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
+  if(CMOCKA_FOUND AND POSTERN_UNIT_TESTS AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${type}_test.c)
+    set(test modules-${type}_test)
+    add_executable(${test} ${type}_test.c)
+    target_link_libraries(${test} PRIVATE ${M_LIBS} postern_testing CMOCKA::cmocka postern_flags)
+    target_compile_definitions(${test} PRIVATE MODULE_FILE="$<TARGET_FILE:postfix-${type}>")
+    add_dependencies(${test} postfix-${type})
+    postern_module_host(${test})
+    add_test(NAME ${test} COMMAND ${test})
+    set_tests_properties(${test} PROPERTIES LABELS unit TIMEOUT 120)
+  endif()
+endfunction()
 
 # postern_unit_tests(FOLDER LIBRARIES...): every FOLDER/*_test.c becomes a test program.
 # cmocka reports; a test whose name ends in _root needs nothing but is skipped without root.
@@ -83,6 +126,9 @@ function(postern_program name kind)
   endif()
   add_executable(${name} ${P_SOURCES})
   target_link_libraries(${name} PRIVATE postern_flags ${libs})
+  if("route" IN_LIST P_LIBS OR "service" IN_LIST P_LIBS)
+    postern_module_host(${name})
+  endif()
   if(kind STREQUAL DAEMON)
     install(TARGETS ${name} RUNTIME DESTINATION ${POSTERN_DAEMON_DIRECTORY})
   else()

@@ -86,6 +86,19 @@ static void edit(const struct request *request)
     conf_free(&conf);
 }
 
+static void show_type(void *context, const char *type)
+{
+    (void)context;
+    (void)puts(type);
+}
+
+static void show_map_types(const struct request *request)
+{
+    struct conf *conf = open_conf(request);
+    map_types_each(conf, show_type, NULL);
+    conf_free(&conf);
+}
+
 static void show_names(const char *const *names)
 {
     for (; *names != NULL; names++) {
@@ -99,7 +112,7 @@ static void run(const struct request *request)
     static const char *const locks[] = {"flock", "fcntl", "dotlock", NULL};
     switch (request->mode) {
     case MODE_MAP_TYPES:
-        show_names(map_types());
+        show_map_types(request);
         break;
     case MODE_LOCK_TYPES:
         show_names(locks);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line, with the usage lines that shell completions read. */
+/* The command line.  The usage lines are those of Postfix 3.7; what is newer is in the
+ * help. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,17 +19,22 @@ static const char help[] =
     "  -q key   look the key up (\"-\": keys from standard input)\n"
     "  -d key   delete the key (\"-\": keys from standard input)\n"
     "  -s       print all entries\n"
+    "  -j       with -q and -s: print a JSON object per entry\n"
     "  -i       add entries from standard input\n"
     "  -r       replace entries that exist      -w  keep them without a warning\n"
     "  -f       do not fold keys to lower case  -u  fold ASCII letters only\n"
     "  -N, -n   store keys and values with, without a terminating NUL\n"
     "  -o       do not take on the rights of the source file's owner\n"
     "  -p       mode 0644 for a new file, whatever the source file's mode\n"
-    "  -c dir   configuration directory         -v  verbose\n";
+    "  -c dir   configuration directory         -v  verbose\n"
+    "  --no-progress  do not show how far a long build is\n";
 
 static const char message_help[] =
+    "  -F       values are names of files: take the content of these\n"
     "  -h, -b   with -q -: the keys are headers, body lines of a message\n"
     "  -m       together with these: of its MIME parts too\n";
+
+enum { OPTION_NO_PROGRESS = 256 }; /* no letter: those are Postfix's */
 
 static const char *usage(const struct options *options)
 {
@@ -83,6 +89,12 @@ static bool take_common(struct options *options, int option)
     case 's':
         set_action(options, ACTION_DUMP, NULL);
         return true;
+    case 'F':
+        options->file_values = true;
+        return true;
+    case 'j':
+        options->json = true;
+        return true;
     default:
         return false;
     }
@@ -98,7 +110,7 @@ static bool take_build(struct options *options, int option)
         return true;
     case 'n':
     case 'N':
-        options->without_nul = option == 'n';
+        options->nul = option == 'n' ? MAP_NUL_NONE : MAP_NUL_ADD;
         return true;
     case 'o':
         options->keep_root = true;
@@ -130,8 +142,6 @@ static bool take_message(struct options *options, int option)
     case 'm':
         options->mime = true;
         return true;
-    case 'F':
-        log_fatal("option -F (values from files) is not supported by this version");
     default:
         return false;
     }
@@ -141,11 +151,15 @@ void options_parse(struct options *options, int argc, char **argv)
 {
     print_help_if_asked(options, argc, argv);
     const char *letters =
-        options->aliases ? "+Nc:d:finopq:rsuvw" : "+bc:d:fFhimnNopq:rsuUvw";
+        options->aliases ? "+Nc:d:fijnopq:rsuvw" : "+bc:d:fFhijmnNopq:rsuUvw";
+    static const struct option long_options[] = {
+        {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS}, {0}};
     int option;
-    while ((option = getopt(argc, argv, letters)) != -1) {
-        if (!take_common(options, option) && !take_build(options, option) &&
-            !take_message(options, option)) {
+    while ((option = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
+        if (option == OPTION_NO_PROGRESS) {
+            options->no_progress = true;
+        } else if (!take_common(options, option) && !take_build(options, option) &&
+                   !take_message(options, option)) {
             log_fatal("usage: %s", usage(options));
         }
     }
@@ -154,6 +168,10 @@ void options_parse(struct options *options, int argc, char **argv)
     if ((options->headers || options->body) &&
         (options->action != ACTION_QUERY || !key_is_stdin)) {
         log_fatal("specify -b -h or -m only with \"-q -\"");
+    }
+    if (options->json && options->action != ACTION_QUERY &&
+        options->action != ACTION_DUMP) {
+        log_fatal("specify -j only with -q or -s");
     }
     if (options->mime && !options->headers && !options->body) {
         log_warning("ignoring -m option without -b or -h");
@@ -165,5 +183,7 @@ void options_parse(struct options *options, int argc, char **argv)
 
 unsigned options_map_flags(const struct options *options)
 {
-    return MAP_QUIET | options->fold_flags | (options->no_fold ? 0 : MAP_FOLD);
+    bool many = options->key != NULL && strcmp(options->key, "-") == 0;
+    return MAP_QUIET | options->fold_flags | (options->no_fold ? 0 : MAP_FOLD) |
+           (options->file_values ? MAP_FILE_VALUES : 0) | (many ? MAP_BULK : 0);
 }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "conf/conf.h"
-#include "map/db_file.h"
+#include "map/writer.h"
 
 enum action { ACTION_BUILD, ACTION_UPDATE, ACTION_QUERY, ACTION_DELETE, ACTION_DUMP };
 /* What becomes of a key that is there already. */
@@ -20,9 +20,12 @@ struct options {
     enum duplicates duplicates;
     bool no_fold;
     unsigned fold_flags; /* MAP_ASCII or MAP_UTF8 */
-    bool without_nul;
+    enum map_writer_nul nul;
     bool keep_root;
     bool default_mode;        /* -p */
+    bool file_values;         /* -F */
+    bool json;                /* -j */
+    bool no_progress;         /* --no-progress */
     bool headers, body, mime; /* -h, -b, -m */
     char **tables;            /* NULL-terminated */
 };
@@ -38,23 +41,11 @@ struct table_name {
 };
 struct table_name table_name_parse(const struct conf *conf, const char *argument);
 void table_name_done(struct table_name *name);
-/* The kind of its file; ends the program when the type has none that MESSAGE, with the
- * type put in for %s, speaks of. */
-enum db_kind table_kind(const struct table_name *name, const char *message);
 
 /* Exit statuses. */
 int query_run(const struct options *options, const struct conf *conf);
 int dump_run(const struct options *options, const struct conf *conf);
 int delete_run(const struct options *options, const struct conf *conf);
 int build_run(const struct options *options, const struct conf *conf);
-
-/* A line of keys, as standard input gives them: without LF, and the entry that a key
- * line makes.  False at the end. */
-struct key_reader {
-    char *line;
-    size_t capacity;
-};
-bool key_reader_next(struct key_reader *reader, struct view *key_out);
-void key_reader_done(struct key_reader *reader);
 
 #endif

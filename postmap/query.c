@@ -6,10 +6,12 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "map/map.h"
 #include "postmap/message.h"
 #include "postmap/postmap.h"
+#include "postmap/stream.h"
 
 struct query {
     const struct options *options;
@@ -17,15 +19,9 @@ struct query {
     struct map **tables; /* NULL: not asked yet, and therefore not opened */
     size_t count;
     struct str value;
+    struct output output;
     bool found;
 };
-
-static void flush_output(void)
-{
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        log_fatal("write standard output: %m");
-    }
-}
 
 static void warn_empty(const struct map *map, struct view key)
 {
@@ -41,12 +37,13 @@ static void close_tables(struct query *query)
     }
     free(query->tables);
     str_done(&query->value);
+    output_done(&query->output);
 }
 
 NORETURN static void die(struct query *query, const char *reason)
 {
     char *copy = xstrdup(reason); /* it may be a table's own */
-    flush_output();
+    output_flush(&query->output);
     close_tables(query);
     log_fatal("%s", copy);
 }
@@ -86,64 +83,60 @@ static bool look_up(struct query *query, struct view key)
     return false;
 }
 
-static void put_bytes(struct view bytes)
+/* As JSON: an object with one member per line. */
+static void print_json(struct query *query, struct view key, struct view value)
 {
-    (void)fwrite(bytes.ptr, 1, bytes.len, stdout); /* flush_output() looks for errors */
+    STR_AUTO struct str line = {0};
+    str_add_byte(&line, '{');
+    json_add_string(&line, key);
+    str_add_cstr(&line, ": ");
+    json_add_string(&line, value);
+    str_add_cstr(&line, "}\n");
+    output_add(&query->output, str_view(&line));
 }
 
-static void print_entry(struct view key, const char *between, struct view value)
+static void print_entry(struct query *query, struct view key, const char *between,
+                        struct view value)
 {
-    put_bytes(key);
-    (void)fputs(between, stdout);
-    put_bytes(value);
-    (void)putc('\n', stdout);
+    if (query->options->json) {
+        print_json(query, key, value);
+        return;
+    }
+    output_add(&query->output, key);
+    output_add(&query->output, view_cstr(between));
+    output_add(&query->output, value);
+    output_add(&query->output, VIEW("\n"));
 }
 
 /* --- keys -------------------------------------------------------------------- */
-
-bool key_reader_next(struct key_reader *reader, struct view *key_out)
-{
-    ssize_t len = getline(&reader->line, &reader->capacity, stdin);
-    if (len < 0) {
-        if (ferror(stdin) != 0) {
-            log_fatal("read standard input: %m");
-        }
-        return false;
-    }
-    bool has_lf = len > 0 && reader->line[len - 1] == '\n';
-    *key_out = view_of(reader->line, (size_t)len - has_lf);
-    return true;
-}
-
-void key_reader_done(struct key_reader *reader)
-{
-    free(reader->line);
-}
 
 static void query_key(void *context, struct view key)
 {
     struct query *query = context;
     if (look_up(query, key)) {
-        print_entry(key, "\t", str_view(&query->value));
+        print_entry(query, key, "\t", str_view(&query->value));
     }
 }
 
 static void query_keys(struct query *query)
 {
-    struct key_reader reader = {0};
+    struct key_reader reader = {.output = &query->output};
     struct view key;
     while (key_reader_next(&reader, &key)) {
-        if (key.len > 0) {
-            query_key(query, key);
-        }
+        query_key(query, key);
     }
     key_reader_done(&reader);
 }
 
 static void query_one(struct query *query, const char *key)
 {
-    if (key[0] != '\0' && look_up(query, view_cstr(key))) {
-        print_entry(view_of("", 0), "", str_view(&query->value));
+    if (!look_up(query, view_cstr(key))) {
+        return;
+    }
+    if (query->options->json) {
+        print_json(query, view_cstr(key), str_view(&query->value));
+    } else {
+        print_entry(query, view_of("", 0), "", str_view(&query->value));
     }
 }
 
@@ -163,7 +156,7 @@ int query_run(const struct options *options, const struct conf *conf)
     } else {
         query_one(&query, options->key);
     }
-    flush_output();
+    output_flush(&query.output);
     close_tables(&query);
     return query.found ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -171,6 +164,7 @@ int query_run(const struct options *options, const struct conf *conf)
 /* --- all entries ------------------------------------------------------------- */
 
 struct dump {
+    struct query *query;
     const struct map *map;
     const char *between;
 };
@@ -182,11 +176,10 @@ static bool dump_entry(void *context, struct view key, struct view value)
         log_warning("table %s: empty lookup key value is not allowed",
                     map_name(dump->map));
     } else if (value.len == 0) {
-        log_warning("table %s: key %.*s: empty string result is not allowed",
-                    map_name(dump->map), VIEW_ARG(key));
+        warn_empty(dump->map, key);
     }
-    print_entry(key, dump->between, value);
-    return ferror(stdout) == 0;
+    print_entry(dump->query, key, dump->between, value);
+    return true;
 }
 
 int dump_run(const struct options *options, const struct conf *conf)
@@ -196,11 +189,11 @@ int dump_run(const struct options *options, const struct conf *conf)
     query.tables = xcalloc(1, sizeof(query.tables[0]));
     struct err err = {0};
     struct map *map = table_at(&query, 0);
-    struct dump dump = {map, options->aliases ? ":\t" : "\t"};
+    struct dump dump = {&query, map, options->aliases ? ":\t" : "\t"};
     if (map_walk(map, dump_entry, &dump, &err) != OK) {
         die(&query, err.text);
     }
-    flush_output();
+    output_flush(&query.output);
     close_tables(&query);
     return EXIT_SUCCESS;
 }

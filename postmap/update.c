@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Building and changing hash: and btree: files.
+ * Building and changing the files of indexed tables.
  *
  * Root works on a file with the rights of the one who owns its source, so that a link
  * planted in that user's directory leads nowhere that the user could not go.
@@ -15,14 +15,18 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "map/file_value.h"
 #include "map/fold.h"
 #include "map/map.h"
 #include "map/source.h"
 #include "postmap/alias_source.h"
 #include "postmap/postmap.h"
+#include "postmap/stream.h"
 #include "sys/privilege.h"
+#include "sys/progress.h"
 
 enum { DEFAULT_MODE = 0644, CREATION_MASK = 022 };
 
@@ -48,31 +52,18 @@ void table_name_done(struct table_name *name)
     free(name->path);
 }
 
-static bool is_known_type(const char *type)
+/* Ends the program when tables of this type have no file that can be changed. */
+static void need_writer(const struct conf *conf, const struct table_name *name,
+                        bool change)
 {
-    for (const char *const *known = map_types(); *known != NULL; known++) {
-        if (strcmp(*known, type) == 0) {
-            return true;
-        }
+    struct err err;
+    if (map_writer_supports(conf, view_cstr(name->type), &err)) {
+        return;
     }
-    return false;
-}
-
-enum db_kind table_kind(const struct table_name *name, const char *message)
-{
-    enum db_kind kind;
-    if (!db_kind_find(view_cstr(name->type), &kind)) {
-        if (!is_known_type(name->type)) {
-            log_fatal("unsupported dictionary type: %s", name->type);
-        }
-        if (message != NULL) {
-            log_fatal("%s:%s map %s", name->type, name->path, message);
-        }
-        log_fatal(
-            "unsupported dictionary type: %s does not support bulk-mode creation.",
-            name->type);
+    if (change && map_type_is_known(conf, view_cstr(name->type))) {
+        log_fatal("%s:%s map requires O_RDONLY access mode", name->type, name->path);
     }
-    return kind;
+    log_fatal("%s", err.text);
 }
 
 /* --- rights ------------------------------------------------------------------ */
@@ -105,9 +96,11 @@ static void restore_rights(bool lowered)
 struct update {
     const struct options *options;
     const struct conf *conf;
-    struct db_writer *writer;
+    struct map_writer *writer;
     struct source source;
-    struct str name, value, folded;
+    struct str name, value, folded, content;
+    struct progress progress;
+    uint64_t source_bytes; /* 0: not known */
 };
 
 static struct view stored_key(const struct options *options, const struct conf *conf,
@@ -123,7 +116,7 @@ static struct view stored_key(const struct options *options, const struct conf *
 /* A file that was not finished must not stay behind. */
 static void die(struct update *update, const struct err *err)
 {
-    db_writer_abort(&update->writer);
+    map_writer_abort(&update->writer);
     log_fatal("%s", err->text);
 }
 
@@ -132,11 +125,11 @@ static void put(struct update *update, unsigned how, struct view key, struct vie
     struct err err = {0};
     bool existed;
     key = stored_key(update->options, update->conf, key, &update->folded);
-    if (db_writer_put(update->writer, how, key, value, &existed, &err) != OK) {
+    if (map_writer_put(update->writer, how, key, value, &existed, &err) != OK) {
         die(update, &err);
     }
     if (existed && update->options->duplicates == DUPLICATES_WARN) {
-        log_warning("%s: duplicate entry: \"%.*s\"", db_writer_path(update->writer),
+        log_warning("%s: duplicate entry: \"%.*s\"", map_writer_name(update->writer),
                     VIEW_ARG(key));
     }
 }
@@ -154,6 +147,25 @@ static bool parse_entry(struct update *update, int number, struct view line,
     }
     *key = str_view(&update->name);
     *value = str_view(&update->value);
+    return true;
+}
+
+/* -F: VALUE becomes what the files that it names hold, encoded. */
+static bool load_value(struct update *update, int number, struct view *value)
+{
+    if (!update->options->file_values) {
+        return true;
+    }
+    struct err err;
+    STR_AUTO struct str content = {0};
+    if (file_value_load(*value, &content, &err) != OK) {
+        log_warning("%s, line %d: %s: skipping this entry", update->source.title,
+                    number, err.text);
+        return false;
+    }
+    str_clear(&update->content);
+    base64_encode(str_view(&content), &update->content);
+    *value = str_view(&update->content);
     return true;
 }
 
@@ -179,18 +191,22 @@ static void catch_signals(void)
 static void put_entries(struct update *update)
 {
     unsigned how =
-        update->options->duplicates == DUPLICATES_REPLACE ? DB_PUT_REPLACE : 0;
+        update->options->duplicates == DUPLICATES_REPLACE ? MAP_PUT_REPLACE : 0;
     struct view line, key, value;
     int number;
     while (interrupted == 0 && source_next(&update->source, &line, &number)) {
-        if (parse_entry(update, number, line, &key, &value)) {
+        if (parse_entry(update, number, line, &key, &value) &&
+            load_value(update, number, &value)) {
             put(update, how, key, value);
         }
+        progress_step(&update->progress, source_position(&update->source),
+                      update->source_bytes);
     }
+    progress_end(&update->progress);
     if (interrupted != 0) {
         STR_AUTO struct str path = {0};
-        str_add_cstr(&path, db_writer_path(update->writer));
-        db_writer_abort(&update->writer);
+        str_add_cstr(&path, map_writer_path(update->writer));
+        map_writer_abort(&update->writer);
         log_fatal("interrupted: %s is as it was", str_ptr(&path));
     }
     if (source_failed(&update->source)) {
@@ -211,14 +227,14 @@ static void put_alias_marks(struct update *update)
         const char *key, *value;
         unsigned how;
     } marks[] = {
-        {"@", "@", DB_PUT_REPLACE},
-        {"YP_LAST_MODIFIED", now, DB_PUT_REPLACE | DB_PUT_BARE},
+        {"@", "@", MAP_PUT_REPLACE},
+        {"YP_LAST_MODIFIED", now, MAP_PUT_REPLACE | MAP_PUT_BARE},
         {"YP_MASTER_NAME", conf_str(update->conf, P_myhostname),
-         DB_PUT_REPLACE | DB_PUT_BARE},
+         MAP_PUT_REPLACE | MAP_PUT_BARE},
     };
     for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-        if (db_writer_put(update->writer, marks[i].how, view_cstr(marks[i].key),
-                          view_cstr(marks[i].value), &existed, &err) != OK) {
+        if (map_writer_put(update->writer, marks[i].how, view_cstr(marks[i].key),
+                           view_cstr(marks[i].value), &existed, &err) != OK) {
             die(update, &err);
         }
     }
@@ -248,22 +264,32 @@ static mode_t mode_of(const struct options *options, mode_t source)
 
 static void open_writer(struct update *update, const struct table_name *name)
 {
+    need_writer(update->conf, name, false);
     struct stat st = {0};
     if (fstat(fileno(update->source.file), &st) != 0) {
         log_fatal("fstat %s: %m", update->source.title);
     }
-    const struct db_writer_options wanted = {
-        .with_nul = !update->options->without_nul,
+    update->source_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    const struct map_writer_options wanted = {
+        .nul = update->options->nul,
         .incremental = update->options->action == ACTION_UPDATE,
         .mode = mode_of(update->options, st.st_mode),
-        .source_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0,
+        .source_bytes = update->source_bytes,
     };
     struct err err = {0};
     update->writer =
-        db_writer_open(update->conf, table_kind(name, NULL), name->path, &wanted, &err);
+        map_writer_open(update->conf, name->type, name->path, &wanted, &err);
     if (update->writer == NULL) {
         log_fatal("%s", err.text);
     }
+}
+
+/* What is logged must not stand behind it. */
+static void erase_progress(enum log_level level, const char *text, void *context)
+{
+    (void)level;
+    (void)text;
+    progress_end(context);
 }
 
 static void build_table(const struct options *options, const struct conf *conf,
@@ -276,13 +302,16 @@ static void build_table(const struct options *options, const struct conf *conf,
     struct err err = {0};
     open_source(&update, name->path);
     bool lowered = lower_rights(options, name->path);
-    open_writer(&update, name);
     catch_signals();
+    open_writer(&update, name);
+    progress_begin(&update.progress, "entries", !options->no_progress);
+    log_set_hook(erase_progress, &update.progress);
     put_entries(&update);
+    log_set_hook(NULL, NULL);
     if (options->aliases) {
         put_alias_marks(&update);
     }
-    if (db_writer_commit(&update.writer, &err) != OK) {
+    if (map_writer_commit(&update.writer, &err) != OK) {
         log_fatal("%s", err.text);
     }
     restore_rights(lowered);
@@ -290,6 +319,7 @@ static void build_table(const struct options *options, const struct conf *conf,
     str_done(&update.name);
     str_done(&update.value);
     str_done(&update.folded);
+    str_done(&update.content);
 }
 
 int build_run(const struct options *options, const struct conf *conf)
@@ -305,7 +335,7 @@ int build_run(const struct options *options, const struct conf *conf)
 /* --- delete ------------------------------------------------------------------ */
 
 static bool delete_key(const struct options *options, const struct conf *conf,
-                       struct db_writer *writer, struct view key)
+                       struct map_writer *writer, struct view key)
 {
     if (key.len == 0) {
         return false;
@@ -313,23 +343,24 @@ static bool delete_key(const struct options *options, const struct conf *conf,
     struct err err = {0};
     STR_AUTO struct str folded = {0};
     bool existed;
-    if (db_writer_delete(writer, stored_key(options, conf, key, &folded), &existed,
-                         &err) != OK) {
-        db_writer_abort(&writer);
+    if (map_writer_delete(writer, stored_key(options, conf, key, &folded), &existed,
+                          &err) != OK) {
+        map_writer_abort(&writer);
         log_fatal("%s", err.text);
     }
     return existed;
 }
 
-static bool delete_from(const struct options *options, const struct conf *conf,
-                        const char *argument, const struct view *keys, size_t count)
+static bool delete_from_file(const struct options *options, const struct conf *conf,
+                             const struct table_name *name, const struct view *keys,
+                             size_t count)
 {
-    struct table_name name = table_name_parse(conf, argument);
-    enum db_kind kind = table_kind(&name, "requires O_RDONLY access mode");
-    bool lowered = lower_rights(options, name.path);
-    const struct db_writer_options wanted = {.incremental = true, .must_exist = true};
+    need_writer(conf, name, true);
+    bool lowered = lower_rights(options, name->path);
+    const struct map_writer_options wanted = {.incremental = true, .must_exist = true};
     struct err err = {0};
-    struct db_writer *writer = db_writer_open(conf, kind, name.path, &wanted, &err);
+    struct map_writer *writer =
+        map_writer_open(conf, name->type, name->path, &wanted, &err);
     if (writer == NULL) {
         log_fatal("%s", err.text);
     }
@@ -338,11 +369,50 @@ static bool delete_from(const struct options *options, const struct conf *conf,
         any = delete_key(options, conf, writer, keys[i]) || any;
     }
     if (!any) {
-        db_writer_abort(&writer);
-    } else if (db_writer_commit(&writer, &err) != OK) {
+        map_writer_abort(&writer);
+    } else if (map_writer_commit(&writer, &err) != OK) {
         log_fatal("%s", err.text);
     }
     restore_rights(lowered);
+    return any;
+}
+
+/* A table that is not a file of ours: its server changes it. */
+static bool delete_from_server(const struct options *options, const struct conf *conf,
+                               const char *argument, const struct view *keys,
+                               size_t count)
+{
+    struct err err = {0};
+    struct map *map =
+        map_open(conf, view_cstr(argument), options_map_flags(options) | MAP_WRITE);
+    if (map_open_error(map) != NULL) {
+        (void)err_perm(&err, "4.3.0", "%s", map_open_error(map));
+    }
+    bool any = false;
+    bool ok = map_open_error(map) == NULL;
+    for (size_t i = 0; ok && i < count; i++) {
+        enum map_result result =
+            keys[i].len > 0 ? map_remove(map, keys[i], &err) : MAP_MISSING;
+        any = any || result == MAP_FOUND;
+        ok = result != MAP_ERROR;
+    }
+    map_close(&map);
+    if (!ok) {
+        log_fatal("%s", err.text);
+    }
+    return any;
+}
+
+static bool delete_from(const struct options *options, const struct conf *conf,
+                        const char *argument, const struct view *keys, size_t count)
+{
+    struct table_name name = table_name_parse(conf, argument);
+    struct err err = {0};
+    struct view type = view_cstr(name.type);
+    bool by_server =
+        !map_writer_supports(conf, type, &err) && map_type_is_writable(type);
+    bool any = by_server ? delete_from_server(options, conf, argument, keys, count)
+                         : delete_from_file(options, conf, &name, keys, count);
     table_name_done(&name);
     return any;
 }

@@ -218,12 +218,12 @@ static void emit(enum log_level level, const char *format, va_list args)
     if (sink.facility >= 0) {
         send_to_syslog(level, text);
     }
+    if (sink.hook != NULL) {
+        sink.hook(level, text, sink.hook_context);
+    }
     if (sink.to_stderr) {
         write_line(STDERR_FILENO, line,
                    build_line(line, sizeof(line), sink.program, text));
-    }
-    if (sink.hook != NULL) {
-        sink.hook(level, text, sink.hook_context);
     }
     errno = saved_errno;
 }

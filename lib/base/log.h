@@ -44,8 +44,8 @@ int log_verbose(void);
 /* Number shown in the tag; the default is the process ID.  A concurrent worker
  * gives a function that returns the running session's number, or 0 for none. */
 void log_set_number(uint64_t (*current_session_number)(void));
-/* Called with every finished text "warning: ..." besides the sinks; for tests
- * and for the postlog client.  NULL to stop. */
+/* Called with every finished text "warning: ..." before it goes to standard error; for
+ * tests, the postlog client, and who has something on the terminal.  NULL to stop. */
 void log_set_hook(void (*hook)(enum log_level level, const char *text, void *context),
                   void *context);
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* cidr: tables: networks instead of patterns, otherwise read like them. */
+/*
+ * cidr: tables: networks instead of patterns, otherwise read like them.  Long stretches
+ * of plain rules are indexed, so that a list of a hundred thousand networks costs no
+ * more than a short one.
+ */
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -7,7 +11,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "map/block_index.h"
 #include "map/block_text.h"
+#include "map/file_value.h"
 #include "map/map_private.h"
 #include "map/source.h"
 #include "net/address.h"
@@ -15,14 +21,24 @@
 struct cidr_rule {
     struct net_block block;
     bool negated, is_if;
-    size_t end; /* of an IF: the first rule behind its ENDIF */
+    size_t end;              /* of an IF: the first rule behind its ENDIF */
+    struct stretch *stretch; /* that begins here, or NULL */
     int line;
-    char *value;
+    struct str value;
+};
+
+enum { SHORT_STRETCH = 16 }; /* tried faster one by one */
+
+/* Rules FROM..END are neither IF nor negated, and only entered at FROM. */
+struct stretch {
+    size_t end;
+    struct block_index *index;
 };
 
 struct cidr_table {
     struct map map;
     char *file;
+    bool file_values;
     struct cidr_rule *rules;
     size_t count, capacity;
 };
@@ -102,6 +118,17 @@ static void read_endif(struct reader *reader, struct view rest)
     reader->table->rules[opened].end = reader->table->count;
 }
 
+static bool load_value(const struct reader *reader, struct view names, struct str *out)
+{
+    struct err err;
+    if (file_value_load(names, out, &err) == OK) {
+        return true;
+    }
+    warn(reader, err.text);
+    str_done(out);
+    return false;
+}
+
 static void read_rule(struct reader *reader, struct view text)
 {
     struct cidr_rule rule = {.line = reader->line};
@@ -112,7 +139,11 @@ static void read_rule(struct reader *reader, struct view text)
         warn(reader, "no lookup result");
         return;
     }
-    rule.value = xviewdup(text);
+    if (!reader->table->file_values) {
+        str_set(&rule.value, text);
+    } else if (!load_value(reader, text, &rule.value)) {
+        return;
+    }
     add_rule(reader, &rule);
 }
 
@@ -134,6 +165,47 @@ static void read_line(struct reader *reader, struct view text)
     }
 }
 
+static bool is_plain(const struct cidr_rule *rule)
+{
+    return !rule->is_if && !rule->negated;
+}
+
+static void index_stretch(struct cidr_table *table, size_t from, size_t end)
+{
+    if (end - from < SHORT_STRETCH) {
+        return;
+    }
+    struct stretch *stretch = xcalloc(1, sizeof(*stretch));
+    stretch->end = end;
+    stretch->index = block_index_new();
+    for (size_t i = from; i < end; i++) {
+        block_index_add(stretch->index, &table->rules[i].block, i);
+    }
+    table->rules[from].stretch = stretch;
+}
+
+/* An ENDIF is a place where a lookup may go on: stretches end there. */
+static void index_stretches(struct cidr_table *table)
+{
+    bool *entered = xcalloc(table->count + 1, sizeof(entered[0]));
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->rules[i].is_if) {
+            entered[table->rules[i].end] = true;
+        }
+    }
+    size_t from = 0;
+    while (from < table->count) {
+        size_t end = from;
+        while (end < table->count && is_plain(&table->rules[end]) &&
+               (end == from || !entered[end])) {
+            end++;
+        }
+        index_stretch(table, from, end);
+        from = end > from ? end : from + 1;
+    }
+    free(entered);
+}
+
 static void read_all(struct cidr_table *table, struct source *source)
 {
     struct reader reader = {.table = table};
@@ -148,6 +220,7 @@ static void read_all(struct cidr_table *table, struct source *source)
         rule->end = table->count;
     }
     free(reader.open_ifs);
+    index_stretches(table);
 }
 
 /* --- lookups ----------------------------------------------------------------- */
@@ -158,6 +231,24 @@ static bool rule_matches(const struct cidr_rule *rule,
 {
     return net_address_is_v6(&rule->block.address) == net_address_is_v6(address) &&
            net_block_contains(&rule->block, address) != rule->negated;
+}
+
+/* The rule at NEXT or, of a stretch, the one that counts.  False: none of it matches,
+ * and *NEXT is where to go on. */
+static bool try_rule(const struct cidr_table *table, const struct net_address *address,
+                     size_t *next)
+{
+    const struct cidr_rule *rule = &table->rules[*next];
+    if (rule->stretch != NULL) {
+        bool found = block_index_find(rule->stretch->index, address, next);
+        *next = found ? *next : rule->stretch->end;
+        return found;
+    }
+    bool hit = rule_matches(rule, address);
+    if (!hit) {
+        *next = rule->is_if ? rule->end : *next + 1;
+    }
+    return hit;
 }
 
 static enum map_result find(struct map *map, struct view key, struct str *value_out,
@@ -171,16 +262,17 @@ static enum map_result find(struct map *map, struct view key, struct str *value_
     }
     size_t next = 0;
     while (next < table->count) {
+        if (!try_rule(table, &address, &next)) {
+            continue;
+        }
         const struct cidr_rule *rule = &table->rules[next];
-        bool hit = rule_matches(rule, &address);
-        if (hit && !rule->is_if) {
-            str_add_cstr(value_out, rule->value);
+        if (!rule->is_if) {
+            str_add(value_out, str_view(&rule->value));
             map->origin_file = table->file;
             map->origin_line = rule->line;
             return MAP_FOUND;
         }
-        next = rule->is_if && !hit ? rule->end : next + 1;
-        CHECK(next <= table->count);
+        next++;
     }
     return MAP_MISSING;
 }
@@ -189,7 +281,11 @@ static void close_table(struct map *map)
 {
     struct cidr_table *table = (struct cidr_table *)map;
     for (size_t i = 0; i < table->count; i++) {
-        free(table->rules[i].value);
+        str_done(&table->rules[i].value);
+        if (table->rules[i].stretch != NULL) {
+            block_index_free(&table->rules[i].stretch->index);
+            free(table->rules[i].stretch);
+        }
     }
     free(table->rules);
     free(table->file);
@@ -210,6 +306,7 @@ static struct map *open_table(const struct map_spec *spec, struct err *err)
     }
     struct cidr_table *table = xcalloc(1, sizeof(*table));
     table->file = xstrdup(spec->name);
+    table->file_values = (spec->flags & MAP_FILE_VALUES) != 0;
     table->map.owner = source_owner(&source);
     read_all(table, &source);
     if (source_failed(&source)) {
@@ -222,7 +319,7 @@ static struct map *open_table(const struct map_spec *spec, struct err *err)
 }
 
 const struct map_type map_type_cidr = {.name = "cidr",
-                                       .properties = MAP_TYPE_PATTERN,
+                                       .properties = MAP_TYPE_PATTERN | MAP_TYPE_LOADS,
                                        .open = open_table,
                                        .close = close_table,
                                        .find = find};

@@ -10,12 +10,13 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "map/file_value.h"
 #include "map/map_private.h"
 
 struct combined {
     struct map map;
     struct map **parts;
-    char **values; /* of randmap: */
+    struct str *values; /* of randmap: */
     size_t count;
 };
 
@@ -43,7 +44,7 @@ static void close_combined(struct map *map)
             map_close(&self->parts[i]);
         }
         if (self->values != NULL) {
-            free(self->values[i]);
+            str_done(&self->values[i]);
         }
     }
     free(self->parts);
@@ -137,14 +138,15 @@ static enum map_result find_pipe(struct map *map, struct view key,
 }
 
 const struct map_type map_type_unionmap = {.name = "unionmap",
-                                           .properties = MAP_TYPE_FOLDS,
+                                           .properties =
+                                               MAP_TYPE_FOLDS | MAP_TYPE_LOADS,
                                            .open = open_tables,
                                            .close = close_combined,
                                            .find = find_union,
                                            .changed = changed};
 
 const struct map_type map_type_pipemap = {.name = "pipemap",
-                                          .properties = MAP_TYPE_FOLDS,
+                                          .properties = MAP_TYPE_FOLDS | MAP_TYPE_LOADS,
                                           .open = open_tables,
                                           .close = close_combined,
                                           .find = find_pipe,
@@ -162,7 +164,13 @@ static struct map *open_values(const struct map_spec *spec, struct err *err)
     self->values = xcalloc(count_items(rest), sizeof(self->values[0]));
     while (conf_list_next(&rest, &item)) {
         (void)map_unbrace(item, &item, NULL); /* bare words have none */
-        self->values[self->count++] = xviewdup(item);
+        struct str *value = &self->values[self->count++];
+        if ((spec->flags & MAP_FILE_VALUES) == 0) {
+            str_set(value, item);
+        } else if (file_value_load(item, value, err) != OK) {
+            close_combined(&self->map);
+            return NULL;
+        }
     }
     return &self->map;
 }
@@ -178,11 +186,12 @@ static enum map_result find_random(struct map *map, struct view key,
     if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number)) {
         number = 0; /* as good a choice as any */
     }
-    str_add_cstr(value_out, self->values[number % self->count]);
+    str_add(value_out, str_view(&self->values[number % self->count]));
     return MAP_FOUND;
 }
 
 const struct map_type map_type_randmap = {.name = "randmap",
+                                          .properties = MAP_TYPE_LOADS,
                                           .open = open_values,
                                           .close = close_combined,
                                           .find = find_random};

@@ -2,86 +2,147 @@
 /*
  * hash: and btree: tables.  The file is opened read-only, without a database
  * environment and without locks: who replaces it (postmap here) renames a complete new
- * file over it, and this process goes on with the old one until map_changed() makes
- * its worker start anew.
+ * file over it, which is opened at the next lookup, or, where that is not possible any
+ * more (chroot, rights that were given up), when the worker starts anew.
+ *
+ * A table that is opened with MAP_WRITE (a cache) belongs to one process as long as it
+ * is open: the library keeps pages in memory, and two processes would undo each other's
+ * work.
  */
 #include <db.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "map/db_file.h"
+#include "base/log.h"
+#include "map/db_writer.h"
+#include "map/map_file.h"
 #include "map/map_private.h"
 #include "sys/clock.h"
+#include "sys/file.h"
+#include "task/task.h"
 
-/* The same question again within this time is answered from memory. */
-enum { CHANGE_CHECK_INTERVAL = CLOCK_SECOND };
+enum {
+    BULK_CACHE_MIN = 1024 * 1024,
+    BULK_CACHE_MAX = 64 * 1024 * 1024, /* for who asks a lot: the file, if it fits */
+    CACHE_MODE = 0600,
+    LOCK_TIME = 10 * CLOCK_SECOND, /* for the process before us to finish and leave */
+    LOCK_PAUSE = 20 * CLOCK_MILLISECOND
+};
 
 struct db_table {
     struct map map;
     DB *db;
-    char *path; /* FILE.db */
-    int fd;     /* the library's */
-    struct stat opened;
+    int fd; /* the library's */
+    DBTYPE type;
+    struct map_file file;
+    int lock_fd;         /* MAP_WRITE: holds the lock; -1: read only */
     struct str question; /* key with NUL */
-    bool is_changed;
-    int64_t checked_at;
 };
 
-bool db_kind_find(struct view type, enum db_kind *kind_out)
-{
-    bool hash = view_equal_cstr(type, "hash");
-    *kind_out = hash ? DB_KIND_HASH : DB_KIND_BTREE;
-    return hash || view_equal_cstr(type, "btree");
-}
-
 /* --- opening ----------------------------------------------------------------- */
+
+static void close_db(DB *db)
+{
+    if (db != NULL) {
+        (void)db->close(db, DB_NOSYNC);
+    }
+}
 
 static void close_table(struct map *map)
 {
     struct db_table *table = (struct db_table *)map;
-    if (table->db != NULL) {
-        (void)table->db->close(table->db, DB_NOSYNC);
-    }
+    close_db(table->db);
+    fd_close(&table->lock_fd);
     str_done(&table->question);
-    free(table->path);
+    free(table->file.path);
     free(table);
 }
 
-static int open_db(struct db_table *table, const struct conf *conf, DBTYPE type)
+static u_int32_t cache_size(const struct conf *conf, const char *path, unsigned flags)
 {
-    int code = db_create(&table->db, NULL, 0);
+    int cache = conf_int(conf, P_berkeley_db_read_buffer_size);
+    struct stat st;
+    if ((flags & MAP_BULK) != 0 && stat(path, &st) == 0) {
+        /* The library adds a quarter for itself. */
+        int64_t wanted = st.st_size + st.st_size / 4 + BULK_CACHE_MIN;
+        int bulk = wanted < BULK_CACHE_MAX ? (int)wanted : BULK_CACHE_MAX;
+        cache = bulk > cache ? bulk : cache;
+    }
+    return cache > 0 ? (u_int32_t)cache : 0;
+}
+
+/* 0, or the library's error code. */
+static int open_db(const struct db_table *table, const struct conf *conf,
+                   unsigned flags, DB **db_out, int *fd_out)
+{
+    *db_out = NULL;
+    DB *db;
+    int code = db_create(&db, NULL, 0);
     if (code != 0) {
-        table->db = NULL;
         return code;
     }
     /* The library's own complaints on standard error would bypass the log. */
-    table->db->set_errfile(table->db, NULL);
-    int cache = conf_int(conf, P_berkeley_db_read_buffer_size);
+    db->set_errfile(db, NULL);
+    u_int32_t cache = cache_size(conf, table->file.path, flags);
     if (cache > 0) {
-        (void)table->db->set_cachesize(table->db, 0, (u_int32_t)cache, 0);
+        (void)db->set_cachesize(db, 0, cache, 0);
     }
-    code = table->db->open(table->db, NULL, table->path, NULL, type, DB_RDONLY, 0);
-    return code != 0 ? code : table->db->fd(table->db, &table->fd);
+    u_int32_t mode = table->lock_fd >= 0 ? DB_CREATE : DB_RDONLY;
+    code = db->open(db, NULL, table->file.path, NULL, table->type, mode, CACHE_MODE);
+    code = code != 0 ? code : db->fd(db, fd_out);
+    if (code != 0) {
+        close_db(db);
+        return code;
+    }
+    *db_out = db;
+    return 0;
+}
+
+/* Make the file ours.  Not a lock of the fcntl kind, which would end when the library
+ * closes any of its descriptors of the file.  0, or an errno. */
+static int lock_table(struct db_table *table)
+{
+    int64_t end = clock_now() + LOCK_TIME;
+    table->lock_fd =
+        open(table->file.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, CACHE_MODE);
+    if (table->lock_fd < 0) {
+        return errno;
+    }
+    while (flock(table->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || clock_now() > end ||
+            task_sleep_until(clock_now() + LOCK_PAUSE) == TASK_CANCELLED) {
+            return errno;
+        }
+    }
+    return 0;
 }
 
 static struct map *open_table(const struct map_spec *spec, DBTYPE type, struct err *err)
 {
     struct db_table *table = xcalloc(1, sizeof(*table));
-    table->path = xasprintf("%s.db", spec->name);
-    int code = open_db(table, spec->conf, type);
-    if (code == 0 && fstat(table->fd, &table->opened) != 0) {
+    table->file.path = xasprintf("%s.db", spec->name);
+    table->type = type;
+    table->lock_fd = -1;
+    int code = (spec->flags & MAP_WRITE) != 0 ? lock_table(table) : 0;
+    if (code == 0) {
+        code = open_db(table, spec->conf, spec->flags, &table->db, &table->fd);
+    }
+    if (code == 0 && !map_file_note(&table->file, table->fd)) {
         code = errno;
     }
     if (code != 0) {
-        (void)err_temp(err, "4.3.0", "open database %s: %s", table->path,
+        (void)err_temp(err, "4.3.0", "open database %s: %s", table->file.path,
                        db_strerror(code));
         close_table(&table->map);
         return NULL;
     }
-    table->map.owner = table->opened.st_uid;
+    table->map.owner = table->file.opened.st_uid;
+    map_file_warn_old(&table->file, spec->name);
     return &table->map;
 }
 
@@ -93,6 +154,27 @@ static struct map *open_hash(const struct map_spec *spec, struct err *err)
 static struct map *open_btree(const struct map_spec *spec, struct err *err)
 {
     return open_table(spec, DB_BTREE, err);
+}
+
+/* Go over to the file that has taken the place of ours, if there is one. */
+static void follow_replacement(struct db_table *table)
+{
+    if (!map_file_is_replaced(&table->file, table->fd)) {
+        return;
+    }
+    DB *db;
+    int fd;
+    if (table->lock_fd >= 0 || /* the lock is on the old file */
+        open_db(table, table->map.conf, table->map.flags, &db, &fd) != 0) {
+        table->file.is_old = true;
+        return;
+    }
+    close_db(table->db);
+    table->db = db;
+    table->fd = fd;
+    table->file.is_old = !map_file_note(&table->file, fd);
+    table->map.owner = table->file.opened.st_uid;
+    map_log_reopened(&table->map);
 }
 
 /* --- looking up -------------------------------------------------------------- */
@@ -119,6 +201,7 @@ static enum map_result find(struct map *map, struct view key, struct str *value_
                             struct err *err)
 {
     struct db_table *table = (struct db_table *)map;
+    follow_replacement(table);
     str_set(&table->question, key);
     str_add_byte(&table->question, '\0');
     if (!str_ok(&table->question)) {
@@ -134,7 +217,7 @@ static enum map_result find(struct map *map, struct view key, struct str *value_
         return MAP_MISSING;
     }
     if (code != 0) {
-        (void)err_temp(err, "4.3.0", "error reading %s: %s", table->path,
+        (void)err_temp(err, "4.3.0", "error reading %s: %s", table->file.path,
                        db_strerror(code));
         return MAP_ERROR;
     }
@@ -156,39 +239,83 @@ walk(struct map *map, bool (*visit)(void *context, struct view key, struct view 
         (void)cursor->close(cursor);
     }
     if (code != 0 && code != DB_NOTFOUND) {
-        return err_temp(err, "4.3.0", "error reading %s: %s", table->path,
+        return err_temp(err, "4.3.0", "error reading %s: %s", table->file.path,
                         db_strerror(code));
     }
     return OK;
 }
 
-/* The file we have open was overwritten or is no longer anybody's. */
-static bool content_is_old(const struct db_table *table)
+/* --- changes ----------------------------------------------------------------- */
+
+/* What happened is on disk, and no news to us.  CODE: of the library. */
+static int finish_change(struct db_table *table, int code)
 {
-    struct stat now;
-    const struct stat *then = &table->opened;
-    return fstat(table->fd, &now) == 0 &&
-           (now.st_nlink == 0 || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
-            now.st_mtim.tv_nsec != then->st_mtim.tv_nsec);
+    if (code == 0) {
+        code = table->db->sync(table->db, 0);
+    }
+    if (code == 0 && !map_file_note(&table->file, table->fd)) {
+        code = errno;
+    }
+    return code;
 }
 
-/* The name is another file's.  Outside a chroot this also sees through hard links. */
-static bool name_is_taken(const struct db_table *table)
+static enum outcome put(struct map *map, struct view key, struct view value,
+                        struct err *err)
 {
-    struct stat now;
-    return stat(table->path, &now) == 0 &&
-           (now.st_dev != table->opened.st_dev || now.st_ino != table->opened.st_ino);
+    struct db_table *table = (struct db_table *)map;
+    STR_AUTO struct str content = {0};
+    str_add(&content, value);
+    str_add_byte(&content, '\0');
+    str_set(&table->question, key);
+    str_add_byte(&table->question, '\0');
+    if (!str_ok(&content) || !str_ok(&table->question)) {
+        return err_perm(err, "4.3.0", "error writing %s: entry is too long",
+                        table->file.path);
+    }
+    DBT db_key = {.data = table->question.ptr, .size = (u_int32_t)table->question.len};
+    DBT db_value = {.data = content.ptr, .size = (u_int32_t)content.len};
+    int code =
+        finish_change(table, table->db->put(table->db, NULL, &db_key, &db_value, 0));
+    if (code != 0) {
+        return err_temp(err, "4.3.0", "error writing %s: %s", table->file.path,
+                        db_strerror(code));
+    }
+    return OK;
+}
+
+static enum map_result remove_key(struct map *map, struct view key, struct err *err)
+{
+    struct db_table *table = (struct db_table *)map;
+    str_set(&table->question, key);
+    str_add_byte(&table->question, '\0');
+    if (!str_ok(&table->question)) {
+        return MAP_MISSING;
+    }
+    bool any = false;
+    int code = 0;
+    /* With and without NUL: who asks finds either. */
+    for (size_t len = key.len + 1; code == 0 && len > 0 && len >= key.len; len--) {
+        DBT db_key = {.data = table->question.ptr, .size = (u_int32_t)len};
+        code = table->db->del(table->db, NULL, &db_key, 0);
+        any = any || code == 0;
+        code = code == DB_NOTFOUND ? 0 : code;
+    }
+    if (any || code != 0) {
+        code = finish_change(table, code);
+    }
+    if (code != 0) {
+        (void)err_temp(err, "4.3.0", "error writing %s: %s", table->file.path,
+                       db_strerror(code));
+        return MAP_ERROR;
+    }
+    return any ? MAP_FOUND : MAP_MISSING;
 }
 
 static bool changed(struct map *map)
 {
     struct db_table *table = (struct db_table *)map;
-    int64_t now = clock_now();
-    if (!table->is_changed && now - table->checked_at >= CHANGE_CHECK_INTERVAL) {
-        table->checked_at = now;
-        table->is_changed = content_is_old(table) || name_is_taken(table);
-    }
-    return table->is_changed;
+    follow_replacement(table);
+    return table->file.is_old;
 }
 
 const struct map_type map_type_hash = {.name = "hash",
@@ -197,7 +324,10 @@ const struct map_type map_type_hash = {.name = "hash",
                                        .close = close_table,
                                        .find = find,
                                        .changed = changed,
-                                       .walk = walk};
+                                       .walk = walk,
+                                       .new_writer = db_writer_new_hash,
+                                       .put = put,
+                                       .remove = remove_key};
 
 const struct map_type map_type_btree = {.name = "btree",
                                         .properties = MAP_TYPE_FOLDS,
@@ -205,4 +335,7 @@ const struct map_type map_type_btree = {.name = "btree",
                                         .close = close_table,
                                         .find = find,
                                         .changed = changed,
-                                        .walk = walk};
+                                        .walk = walk,
+                                        .new_writer = db_writer_new_btree,
+                                        .put = put,
+                                        .remove = remove_key};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "testing/test.h"
 
-#include "map/map_testing.h"
+#include "map/writer_testing.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -11,38 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "map/db_file.h"
 #include "sys/file.h"
 
-static const struct db_writer_options fresh = {.with_nul = true, .mode = 0640};
-static const struct db_writer_options more = {
-    .with_nul = true, .incremental = true, .mode = 0640};
-
-static struct db_writer *open_writer(struct bench *bench, enum db_kind kind,
-                                     const struct db_writer_options *options)
-{
-    char *path = xasprintf("%s/t", bench->directory);
-    struct db_writer *writer =
-        db_writer_open(bench->conf, kind, path, options, &bench->err);
-    free(path);
-    return writer;
-}
-
-static bool put(struct bench *bench, struct db_writer *writer, unsigned how,
-                const char *key, const char *value)
-{
-    bool existed;
-    assert_int_equal(db_writer_put(writer, how, view_cstr(key), view_cstr(value),
-                                   &existed, &bench->err),
-                     OK);
-    return existed;
-}
-
-static void commit(struct bench *bench, struct db_writer *writer)
-{
-    assert_int_equal(db_writer_commit(&writer, &bench->err), OK);
-    assert_null(writer);
-}
+static const char *const types[] = {"hash", "btree"};
+static const struct map_writer_options fresh = {.nul = MAP_NUL_ADD, .mode = 0640};
+static const struct map_writer_options more = {
+    .nul = MAP_NUL_ADD, .incremental = true, .mode = 0640};
 
 static struct stat stat_db(struct bench *bench)
 {
@@ -69,16 +43,15 @@ static size_t count_files(struct bench *bench)
 static void test_build_and_find(void **state)
 {
     (void)state;
-    static const char *const types[] = {"hash", "btree"};
-    for (enum db_kind kind = DB_KIND_HASH; kind <= DB_KIND_BTREE; kind++) {
+    for (size_t kind = 0; kind < ARRAY_SIZE(types); kind++) {
         struct bench *bench = bench_new("");
-        struct db_writer *writer = open_writer(bench, kind, &fresh);
-        assert_false(put(bench, writer, DB_PUT_NEW, "alice", "Alice Jones"));
-        assert_true(put(bench, writer, DB_PUT_NEW, "alice", "again"));
-        assert_false(put(bench, writer, DB_PUT_NEW, "bob", "b"));
-        assert_false(put(bench, writer, DB_PUT_REPLACE, "bob", "Bob"));
-        assert_false(put(bench, writer, DB_PUT_BARE, "bare", "no NUL"));
-        commit(bench, writer);
+        struct map_writer *writer = bench_writer(bench, types[kind], &fresh);
+        assert_false(bench_put(bench, writer, MAP_PUT_NEW, "alice", "Alice Jones"));
+        assert_true(bench_put(bench, writer, MAP_PUT_NEW, "alice", "again"));
+        assert_false(bench_put(bench, writer, MAP_PUT_NEW, "bob", "b"));
+        assert_false(bench_put(bench, writer, MAP_PUT_REPLACE, "bob", "Bob"));
+        assert_false(bench_put(bench, writer, MAP_PUT_BARE, "bare", "no NUL"));
+        bench_commit(bench, writer);
         assert_int_equal(stat_db(bench).st_mode & 0777, 0640);
         assert_int_equal(count_files(bench), 1);
 
@@ -103,10 +76,10 @@ static void test_large_entries(void **state)
     char *value = xmalloc(BYTES + 1);
     memset(value, 'v', BYTES);
     value[BYTES] = '\0';
-    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
-    assert_false(put(bench, writer, DB_PUT_NEW, "k", value));
-    assert_false(put(bench, writer, DB_PUT_NEW, value, "x"));
-    commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "k", value));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, value, "x"));
+    bench_commit(bench, writer);
     struct map *map = bench_open_file(bench, "hash", "t", 0);
     assert_string_equal(bench_ask(bench, map, "k"), value);
     assert_string_equal(bench_ask(bench, map, value), "x");
@@ -120,18 +93,17 @@ static void test_many_entries(void **state)
     (void)state;
     enum { ENTRIES = 20000 };
     struct bench *bench = bench_new("");
-    struct db_writer_options options = fresh;
+    struct map_writer_options options = fresh;
     options.source_bytes = 4 * 1024 * 1024;
     char key[32];
-    for (enum db_kind kind = DB_KIND_HASH; kind <= DB_KIND_BTREE; kind++) {
-        struct db_writer *writer = open_writer(bench, kind, &options);
+    for (size_t kind = 0; kind < ARRAY_SIZE(types); kind++) {
+        struct map_writer *writer = bench_writer(bench, types[kind], &options);
         for (int i = 0; i < ENTRIES; i++) {
             (void)snprintf(key, sizeof(key), "user%d@example.com", i);
-            assert_false(put(bench, writer, DB_PUT_NEW, key, key));
+            assert_false(bench_put(bench, writer, MAP_PUT_NEW, key, key));
         }
-        commit(bench, writer);
-        struct map *map =
-            bench_open_file(bench, kind == DB_KIND_HASH ? "hash" : "btree", "t", 0);
+        bench_commit(bench, writer);
+        struct map *map = bench_open_file(bench, types[kind], "t", 0);
         for (int i = 0; i < ENTRIES; i += 7) {
             (void)snprintf(key, sizeof(key), "user%d@example.com", i);
             assert_string_equal(bench_ask(bench, map, key), key);
@@ -146,30 +118,30 @@ static void test_incremental(void **state)
     (void)state;
     struct bench *bench = bench_new("");
     bool existed;
-    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &more);
-    assert_false(put(bench, writer, DB_PUT_NEW, "a", "1"));
-    assert_false(put(bench, writer, DB_PUT_NEW, "b", "2"));
-    assert_false(put(bench, writer, DB_PUT_NEW | DB_PUT_BARE, "c", "3"));
-    commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, "hash", &more);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "1"));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "b", "2"));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW | MAP_PUT_BARE, "c", "3"));
+    bench_commit(bench, writer);
     char *path = xasprintf("%s/t.db", bench->directory);
     assert_int_equal(chmod(path, 0604), 0);
     free(path);
 
-    writer = open_writer(bench, DB_KIND_HASH, &more);
-    assert_true(put(bench, writer, DB_PUT_NEW, "a", "again"));
-    assert_int_equal(db_writer_delete(writer, VIEW("b"), &existed, &bench->err), OK);
+    writer = bench_writer(bench, "hash", &more);
+    assert_true(bench_put(bench, writer, MAP_PUT_NEW, "a", "again"));
+    assert_int_equal(map_writer_delete(writer, VIEW("b"), &existed, &bench->err), OK);
     assert_true(existed);
-    assert_int_equal(db_writer_delete(writer, VIEW("c"), &existed, &bench->err), OK);
+    assert_int_equal(map_writer_delete(writer, VIEW("c"), &existed, &bench->err), OK);
     assert_true(existed);
-    assert_int_equal(db_writer_delete(writer, VIEW("zz"), &existed, &bench->err), OK);
+    assert_int_equal(map_writer_delete(writer, VIEW("zz"), &existed, &bench->err), OK);
     assert_false(existed);
-    commit(bench, writer);
+    bench_commit(bench, writer);
     assert_int_equal(stat_db(bench).st_mode & 0777, 0604);
 
     /* What is not committed did not happen. */
-    writer = open_writer(bench, DB_KIND_HASH, &fresh);
-    assert_false(put(bench, writer, DB_PUT_NEW, "a", "other"));
-    db_writer_abort(&writer);
+    writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "other"));
+    map_writer_abort(&writer);
     assert_null(writer);
     assert_int_equal(count_files(bench), 1);
     struct map *map = bench_open_file(bench, "hash", "t", 0);
@@ -180,30 +152,72 @@ static void test_incremental(void **state)
     bench_free(bench);
 }
 
-/* Readers keep what they have until they look whether it changed. */
+/* "hash:D/t" with the entry a=VALUE, built and opened. */
+static struct map *open_with_entry(struct bench *bench, const char *value)
+{
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", value));
+    bench_commit(bench, writer);
+    return bench_open_file(bench, "hash", "t", MAP_FOLD);
+}
+
+/* Readers go over to a new file by themselves. */
 static void test_replacement(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
-    assert_false(put(bench, writer, DB_PUT_NEW, "a", "old"));
-    commit(bench, writer);
-    struct map *old = bench_open_file(bench, "hash", "t", MAP_FOLD);
+    struct map *map = open_with_entry(bench, "old");
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "new"));
+    bench_commit(bench, writer);
+    assert_false(map_changed(map));
+    assert_string_equal(bench_ask(bench, map, "a"), "new");
+    assert_log(bench, "table hash:D/t(0,lock|fold_fix|utf8_request) has changed -- "
+                      "reopened\n");
+    map_close(&map);
+    bench_free(bench);
+}
 
-    writer = open_writer(bench, DB_KIND_HASH, &fresh);
-    assert_false(put(bench, writer, DB_PUT_NEW, "a", "new"));
-    assert_string_equal(bench_ask(bench, old, "a"), "old");
-    commit(bench, writer);
-    assert_string_equal(bench_ask(bench, old, "a"), "old");
-    struct map *new = bench_open_file(bench, "hash", "t", 0);
-    assert_string_equal(bench_ask(bench, new, "a"), "new");
-    assert_false(map_changed(new));
-    assert_true(map_changed(old));
-    assert_true(map_changed(old));
+/* Where the new file is out of reach, the old one is used until the process can be
+ * replaced. */
+static void test_replacement_out_of_reach(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    struct map *map = open_with_entry(bench, "old");
+    char *path = xasprintf("%s/t.db", bench->directory);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    test_write_file(bench->directory, "t.db", "not a database");
+    assert_string_equal(bench_ask(bench, map, "a"), "old");
+    assert_true(map_changed(map));
+    assert_true(map_changed(map));
     assert_log(bench, "table hash:D/t(0,lock|fold_fix|utf8_request) has changed -- "
                       "restarting\n");
-    map_close(&old);
-    map_close(&new);
+    map_close(&map);
+    bench_free(bench);
+}
+
+/* While somebody edits the source the table may be older for a while. */
+static void test_older_than_source(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    bench_commit(bench, bench_writer(bench, "hash", &fresh));
+    test_write_file(bench->directory, "t", "a b\n");
+    char *path = xasprintf("%s/t.db", bench->directory);
+    const struct timespec past[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    assert_int_equal(utimensat(AT_FDCWD, path, past, 0), 0);
+    struct map *map = bench_open_file(bench, "hash", "t", 0);
+    map_close(&map);
+    assert_log(bench, "");
+    path[strlen(path) - 3] = '\0';
+    const struct timespec later[2] = {{.tv_sec = 2000}, {.tv_sec = 2000}};
+    assert_int_equal(utimensat(AT_FDCWD, path, later, 0), 0);
+    map = bench_open_file(bench, "hash", "t", 0);
+    map_close(&map);
+    assert_log(bench, "warning: database D/t.db is older than source file D/t\n");
+    free(path);
     bench_free(bench);
 }
 
@@ -212,7 +226,7 @@ static void test_overwritten(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    commit(bench, open_writer(bench, DB_KIND_HASH, &fresh));
+    bench_commit(bench, bench_writer(bench, "hash", &fresh));
     struct map *map = bench_open_file(bench, "hash", "t", 0);
     char *path = xasprintf("%s/t.db", bench->directory);
     const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
@@ -231,13 +245,13 @@ static void test_link(void **state)
     char *link = xasprintf("%s/t.db", bench->directory);
     char *real = xasprintf("%s/elsewhere.db", bench->directory);
     struct stat st;
-    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
-    commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    bench_commit(bench, writer);
     assert_int_equal(rename(link, real), 0);
     assert_int_equal(symlink("elsewhere.db", link), 0);
-    writer = open_writer(bench, DB_KIND_HASH, &more);
-    assert_false(put(bench, writer, DB_PUT_NEW, "a", "1"));
-    commit(bench, writer);
+    writer = bench_writer(bench, "hash", &more);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "1"));
+    bench_commit(bench, writer);
     assert_int_equal(lstat(link, &st), 0);
     assert_true(S_ISLNK(st.st_mode));
     assert_int_equal(count_files(bench), 2);
@@ -253,13 +267,13 @@ static void test_errors(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    struct db_writer_options options = more;
+    struct map_writer_options options = more;
     options.must_exist = true;
-    assert_null(open_writer(bench, DB_KIND_HASH, &options));
+    assert_null(bench_writer(bench, "hash", &options));
     assert_non_null(strstr(bench->err.text, "/t.db: No such file or directory"));
 
-    commit(bench, open_writer(bench, DB_KIND_BTREE, &fresh));
-    assert_null(open_writer(bench, DB_KIND_HASH, &more));
+    bench_commit(bench, bench_writer(bench, "btree", &fresh));
+    assert_null(bench_writer(bench, "hash", &more));
     assert_non_null(strstr(bench->err.text, "/t.db: Invalid argument"));
     struct map *map = bench_open_file(bench, "hash", "t", MAP_QUIET);
     assert_non_null(strstr(map_open_error(map), "/t.db: Invalid argument"));
@@ -272,8 +286,7 @@ static void test_errors(void **state)
     map_close(&map);
 
     struct err err = {0};
-    assert_null(
-        db_writer_open(bench->conf, DB_KIND_HASH, "/nonexistent/d/t", &fresh, &err));
+    assert_null(map_writer_open(bench->conf, "hash", "/nonexistent/d/t", &fresh, &err));
     assert_string_equal(err.text,
                         "open database /nonexistent/d/t.db: No such file or directory");
     assert_int_equal(count_files(bench), 2);
@@ -285,9 +298,9 @@ static void test_damaged(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
-    assert_false(put(bench, writer, DB_PUT_NEW, "a", "1"));
-    commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "1"));
+    bench_commit(bench, writer);
     int64_t size = stat_db(bench).st_size;
     char *path = xasprintf("%s/t.db", bench->directory);
     for (int64_t cut = size - 512; cut >= 0; cut -= 512) {
@@ -307,26 +320,26 @@ static void test_writers_exclude_each_other(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    struct db_writer *writer = open_writer(bench, DB_KIND_BTREE, &more);
-    assert_false(put(bench, writer, DB_PUT_NEW, "first", "1"));
-    commit(bench, writer);
-    writer = open_writer(bench, DB_KIND_BTREE, &more);
+    struct map_writer *writer = bench_writer(bench, "btree", &more);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "first", "1"));
+    bench_commit(bench, writer);
+    writer = bench_writer(bench, "btree", &more);
     pid_t child = fork();
     if (child == 0) {
         /* The lock belongs to the parent alone. */
-        struct db_writer *own = open_writer(bench, DB_KIND_BTREE, &more);
+        struct map_writer *own = bench_writer(bench, "btree", &more);
         bool existed = true;
         bool ok = own != NULL &&
-                  db_writer_put(own, DB_PUT_NEW, VIEW("child"), VIEW("c"), &existed,
-                                &bench->err) == OK &&
-                  db_writer_commit(&own, &bench->err) == OK;
+                  map_writer_put(own, MAP_PUT_NEW, VIEW("child"), VIEW("c"), &existed,
+                                 &bench->err) == OK &&
+                  map_writer_commit(&own, &bench->err) == OK;
         _exit(ok ? 0 : 1);
     }
     assert_true(child > 0);
     const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
     (void)nanosleep(&pause, NULL);
-    assert_false(put(bench, writer, DB_PUT_NEW, "parent", "p"));
-    commit(bench, writer);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "parent", "p"));
+    bench_commit(bench, writer);
     int status = 1;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -341,12 +354,12 @@ static void test_writers_exclude_each_other(void **state)
 /* A table of ours in a directory that is not: the old file is overwritten. */
 static void write_in_foreign_directory(struct bench *bench)
 {
-    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
     bool existed;
     bool ok = writer != NULL &&
-              db_writer_put(writer, DB_PUT_NEW, VIEW("a"), VIEW("new"), &existed,
-                            &bench->err) == OK &&
-              db_writer_commit(&writer, &bench->err) == OK;
+              map_writer_put(writer, MAP_PUT_NEW, VIEW("a"), VIEW("new"), &existed,
+                             &bench->err) == OK &&
+              map_writer_commit(&writer, &bench->err) == OK;
     _exit(ok ? 0 : 1);
 }
 
@@ -355,9 +368,9 @@ static void test_in_place(void **state)
     (void)state;
     enum { SOMEBODY = 65534 };
     struct bench *bench = bench_new("");
-    struct db_writer *writer = open_writer(bench, DB_KIND_HASH, &fresh);
-    assert_false(put(bench, writer, DB_PUT_NEW, "a", "old"));
-    commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "old"));
+    bench_commit(bench, writer);
     struct stat before = stat_db(bench);
     char *path = xasprintf("%s/t.db", bench->directory);
     bool root = geteuid() == 0;
@@ -390,6 +403,8 @@ int main(void)
         cmocka_unit_test(test_many_entries),
         cmocka_unit_test(test_incremental),
         cmocka_unit_test(test_replacement),
+        cmocka_unit_test(test_replacement_out_of_reach),
+        cmocka_unit_test(test_older_than_source),
         cmocka_unit_test(test_overwritten),
         cmocka_unit_test(test_link),
         cmocka_unit_test(test_errors),

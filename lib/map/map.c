@@ -11,14 +11,24 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "map/fold.h"
 #include "map/map_private.h"
+#include "map/module.h"
+#include "map/proxy.h"
 
 /* Tables that are open, so that two users of one table share it: its memory, and its
  * complaint when it cannot be opened.  One per process, as the files behind it are. */
 static struct list open_maps = {&open_maps, &open_maps};
+/* What kind of process this is: map_carry_blocking_types(). */
+static bool carry_blocking_types;
+
+void map_carry_blocking_types(void)
+{
+    carry_blocking_types = true;
+}
 
 /* --- opening ----------------------------------------------------------------- */
 
@@ -52,17 +62,78 @@ static bool split_name(const struct conf *conf, struct view text, struct view *t
     return true;
 }
 
-static struct map *open_typed(const struct map_spec *spec, struct err *err)
+bool map_check_authentic(const struct map_spec *spec, struct err *err)
+{
+    if ((spec->flags & MAP_NO_UNAUTH) != 0) {
+        (void)err_perm(err, "4.3.0",
+                       "%s map is not allowed for security-sensitive data",
+                       spec->title);
+        return false;
+    }
+    return true;
+}
+
+/* What a table of TYPE would block this process with happens in proxymap. */
+static struct map *open_carried(const struct map_spec *spec, struct err *err)
+{
+    const struct map_spec carried = {spec->conf, spec->title, spec->title, "proxy",
+                                     spec->flags};
+    return proxy_open_carried(&carried, err);
+}
+
+static struct map *open_here(const struct map_spec *spec, struct err *err)
 {
     const struct map_type *type = map_type_find(view_cstr(spec->type));
-    if (type == NULL) {
-        (void)err_perm(err, "4.3.0", "unsupported dictionary type: %s", spec->type);
+    struct map *map = type != NULL ? type->open(spec, err) : map_module_open(spec, err);
+    if (map != NULL) {
+        map->type = type != NULL ? type : map->type;
+    }
+    return map;
+}
+
+/* Where it matters who answers, "proxy:" is left out: proxymap has not the rights for
+ * that, but the same parameter may be of use to processes of both kinds. */
+static bool is_for_authentic_use(const struct map_spec *spec)
+{
+    return strcmp(spec->type, "proxy") == 0 && (spec->flags & MAP_NO_UNAUTH) != 0;
+}
+
+static struct map *open_typed(const struct map_spec *spec, struct err *err);
+
+static struct map *open_without_proxy(const struct map_spec *spec, struct err *err)
+{
+    struct view type;
+    struct view name;
+    if (!split_name(spec->conf, view_cstr(spec->name), &type, &name, err)) {
         return NULL;
     }
-    struct map *map = type->open(spec, err);
-    if (map != NULL) {
-        map->type = type;
-        map->properties |= type->properties;
+    struct map_spec inner = *spec;
+    char *type_copy = xviewdup(type);
+    char *name_copy = xviewdup(name);
+    inner.type = type_copy;
+    inner.name = name_copy;
+    struct map *map = open_typed(&inner, err);
+    free(type_copy);
+    free(name_copy);
+    return map;
+}
+
+static struct map *open_typed(const struct map_spec *spec, struct err *err)
+{
+    if (is_for_authentic_use(spec)) {
+        return open_without_proxy(spec, err);
+    }
+    bool carry = carry_blocking_types && map_type_blocks(view_cstr(spec->type));
+    struct map *map = carry ? open_carried(spec, err) : open_here(spec, err);
+    if (map == NULL) {
+        return NULL;
+    }
+    map->properties |= map->type->properties;
+    if ((spec->flags & MAP_WRITE) != 0 && map->type->put == NULL) {
+        (void)err_perm(err, "4.3.0", "%s map requires O_RDONLY access mode",
+                       spec->title);
+        map->type->close(map);
+        return NULL;
     }
     return map;
 }
@@ -152,28 +223,90 @@ void map_close(struct map **map)
 
 /* --- looking up -------------------------------------------------------------- */
 
-enum map_result map_find(struct map *map, struct view key, struct str *value_out,
+static bool is_encoded(const struct map *map)
+{
+    return (map->flags & MAP_FILE_VALUES) != 0 &&
+           (map->properties & MAP_TYPE_LOADS) == 0;
+}
+
+static bool decode_value(const struct map *map, struct view key, struct str *value,
                          struct err *err)
 {
-    str_clear(value_out);
-    map->origin_line = 0;
+    enum { SHOWN = 30 };
+    STR_AUTO struct str encoded = *value;
+    *value = (struct str){0};
+    if (base64_decode(str_view(&encoded), value)) {
+        return true;
+    }
+    log_warning("table %s: key %.*s: malformed BASE64 value: %.*s", map->title,
+                VIEW_ARG(key), VIEW_ARG(view_first(str_view(&encoded), SHOWN)));
+    (void)err_perm(err, "4.3.0", "malformed BASE64 value");
+    return false;
+}
+
+static bool is_usable(const struct map *map, struct err *err)
+{
     if (map->open_error != NULL) {
         log_warning("%s is unavailable. %s", map->title, map->open_error);
         (void)err_temp(err, "4.3.0", "%s", map->open_error);
+        return false;
+    }
+    return true;
+}
+
+/* KEY as the table knows it.  SCRATCH is not in MAP: a lookup may wait, others come. */
+static struct view stored_key(const struct map *map, struct view key,
+                              struct str *scratch)
+{
+    if ((map->flags & MAP_FOLD) == 0 || (map->properties & MAP_TYPE_FOLDS) == 0 ||
+        !fold_is_needed(key)) {
+        return key;
+    }
+    fold_key(key, fold_utf8_wanted(map->conf, map->flags), scratch);
+    return str_view(scratch);
+}
+
+enum map_result map_find(struct map *map, struct view key, struct str *value_out,
+                         struct err *err)
+{
+    STR_AUTO struct str scratch = {0};
+    str_clear(value_out);
+    map->origin_line = 0;
+    if (!is_usable(map, err)) {
         return MAP_ERROR;
     }
-    STR_AUTO struct str folded = {0}; /* not in MAP: a lookup may wait, others come */
-    if ((map->flags & MAP_FOLD) != 0 && (map->properties & MAP_TYPE_FOLDS) != 0 &&
-        fold_is_needed(key)) {
-        fold_key(key, fold_utf8_wanted(map->conf, map->flags), &folded);
-        key = str_view(&folded);
-    }
+    key = stored_key(map, key, &scratch);
     enum map_result result = map->type->find(map, key, value_out, err);
+    if (result == MAP_FOUND && is_encoded(map) &&
+        !decode_value(map, key, value_out, err)) {
+        return MAP_ERROR;
+    }
     if (result == MAP_FOUND && !str_ok(value_out)) {
         (void)err_temp(err, "4.3.0", "%s: result is too long", map->title);
         return MAP_ERROR;
     }
     return result;
+}
+
+/* Hands decoded values on. */
+struct decoder {
+    const struct map *map;
+    bool (*visit)(void *context, struct view key, struct view value);
+    void *context;
+    struct err *err;
+    bool failed;
+};
+
+static bool visit_decoded(void *context, struct view key, struct view value)
+{
+    struct decoder *decoder = context;
+    STR_AUTO struct str content = {0};
+    str_add(&content, value);
+    if (!decode_value(decoder->map, key, &content, decoder->err)) {
+        decoder->failed = true;
+        return false;
+    }
+    return decoder->visit(decoder->context, key, str_view(&content));
 }
 
 enum outcome map_walk(struct map *map,
@@ -187,7 +320,31 @@ enum outcome map_walk(struct map *map,
         return err_perm(err, "4.3.0", "table %s: sequence operation is not supported",
                         map->title);
     }
-    return map->type->walk(map, visit, context, err);
+    if (!is_encoded(map)) {
+        return map->type->walk(map, visit, context, err);
+    }
+    struct decoder decoder = {map, visit, context, err, false};
+    enum outcome outcome = map->type->walk(map, visit_decoded, &decoder, err);
+    return decoder.failed ? PERMFAIL : outcome;
+}
+
+enum outcome map_put(struct map *map, struct view key, struct view value,
+                     struct err *err)
+{
+    CHECK((map->flags & MAP_WRITE) != 0);
+    STR_AUTO struct str scratch = {0};
+    return is_usable(map, err)
+               ? map->type->put(map, stored_key(map, key, &scratch), value, err)
+               : TEMPFAIL;
+}
+
+enum map_result map_remove(struct map *map, struct view key, struct err *err)
+{
+    CHECK((map->flags & MAP_WRITE) != 0);
+    STR_AUTO struct str scratch = {0};
+    return is_usable(map, err)
+               ? map->type->remove(map, stored_key(map, key, &scratch), err)
+               : MAP_ERROR;
 }
 
 /* --- facts ------------------------------------------------------------------- */
@@ -228,6 +385,19 @@ static void describe_flags(const struct map *map, struct str *out)
     str_add_cstr(out, fold_utf8_wanted(map->conf, map->flags) ? "|utf8_request" : "");
 }
 
+static void log_change(const struct map *map, const char *consequence)
+{
+    STR_AUTO struct str flags = {0};
+    describe_flags(map, &flags);
+    log_info("table %s(0,%s) has changed -- %s", map->title, str_ptr(&flags),
+             consequence);
+}
+
+void map_log_reopened(const struct map *map)
+{
+    log_change(map, "reopened");
+}
+
 bool map_changed(struct map *map)
 {
     if (map->type->changed == NULL || !map->type->changed(map)) {
@@ -235,10 +405,7 @@ bool map_changed(struct map *map)
     }
     if (!map->change_logged) {
         map->change_logged = true;
-        STR_AUTO struct str flags = {0};
-        describe_flags(map, &flags);
-        log_info("table %s(0,%s) has changed -- restarting", map->title,
-                 str_ptr(&flags));
+        log_change(map, "restarting");
     }
     return true;
 }

@@ -22,9 +22,12 @@ enum map_flags {
     MAP_NO_REGSUB = 2, /* refuse $1 in pattern results (alias_maps) */
     MAP_NO_UNAUTH = 4, /* refuse types whose owner is not trusted */
     MAP_PARENT_DOMAINS = 8,
-    MAP_QUIET = 16, /* the caller reports map_open_error() itself (commands) */
-    MAP_ASCII = 32, /* fold ASCII letters only, whatever smtputf8_enable says */
-    MAP_UTF8 = 64   /* fold letters of all scripts, the same */
+    MAP_QUIET = 16,       /* the caller reports map_open_error() itself (commands) */
+    MAP_ASCII = 32,       /* fold ASCII letters only, whatever smtputf8_enable says */
+    MAP_UTF8 = 64,        /* fold letters of all scripts, the same */
+    MAP_WRITE = 128,      /* for map_put() and map_remove() too; makes a missing file */
+    MAP_BULK = 256,       /* many questions will follow: trade memory for speed */
+    MAP_FILE_VALUES = 512 /* values are names of files, whose content is the answer */
 };
 
 struct map;
@@ -34,10 +37,21 @@ struct map;
  * goes on, mail is deferred); the reason is logged now, as Postfix does.  A table that
  * is open already (same name, same flags) is shared.  CONF must outlive the map. */
 struct map *map_open(const struct conf *conf, struct view name, unsigned flags);
+/* From now on tables whose lookups block the process (SQL, LDAP, NSS) are opened by
+ * proxymap for this one, whether or not their name says "proxy:".  For processes that
+ * serve many clients; before the first table is opened. */
+void map_carry_blocking_types(void);
 void map_close(struct map **map);
 /* The entry for KEY appended to VALUE_OUT (cleared first).  May wait (proxy:, tcp:). */
 enum map_result map_find(struct map *map, struct view key, struct str *value_out,
                          struct err *err);
+/* Change a table that was opened with MAP_WRITE.  What was there is replaced, and lost
+ * by nobody's crash once OK is returned, if the table is of a kind that lasts.  May
+ * wait. */
+NODISCARD enum outcome map_put(struct map *map, struct view key, struct view value,
+                               struct err *err);
+/* MAP_FOUND: it was there.  May wait. */
+enum map_result map_remove(struct map *map, struct view key, struct err *err);
 const char *map_name(const struct map *map); /* "hash:/etc/aliases" */
 /* Why every lookup fails ("open database F.db: No such file or directory"), or NULL. */
 const char *map_open_error(const struct map *map);
@@ -51,8 +65,9 @@ NODISCARD enum outcome map_walk(struct map *map,
                                 void *context, struct err *err);
 /* Pattern tables match the whole key themselves: no partial-key lookups on them. */
 bool map_is_pattern(const struct map *map);
-/* The file behind a table was replaced since it was opened (worker should restart);
- * logged once.  Cheap: looks at the file once per second at most. */
+/* The table's content is not that of its file any more, and cannot be had without
+ * opening it anew as a new process: the worker should restart.  Logged once.  Cheap:
+ * looks at the file once per second at most. */
 bool map_changed(struct map *map);
 /* FILE:LINE of the entry that answered the last map_find; 0 line when unknown. */
 struct map_origin {
@@ -60,8 +75,13 @@ struct map_origin {
     int line;
 };
 struct map_origin map_last_origin(const struct map *map);
-/* Names of the types this build knows, NULL-terminated, sorted. */
-const char *const *map_types(void);
+/* Call VISIT with the name of each type that is built in or that dynamicmaps.cf lists,
+ * in the order of names. */
+void map_types_each(const struct conf *conf,
+                    void (*visit)(void *context, const char *type), void *context);
+bool map_type_is_known(const struct conf *conf, struct view type);
+/* Is a table of TYPE changed through map_put() and map_remove()? */
+bool map_type_is_writable(struct view type);
 
 /* A list value such as "$alias_maps": searched in order, first hit wins. */
 struct maps;
@@ -97,8 +117,8 @@ enum map_result maps_find_address(struct maps *maps, struct view address,
                                   struct str *value_out, struct str *extension_out,
                                   struct err *err);
 /* Is there an answer at all?  The same questions, but first whether one of them had an
- * answer within the last second: the users of a busy server are looked up once a second,
- * not once a message. */
+ * answer within the last second: the users of a busy server are looked up once a
+ * second, not once a message. */
 enum map_result maps_has_address(struct maps *maps, struct view address,
                                  const char *delimiters, unsigned flags,
                                  struct err *err);

@@ -9,10 +9,14 @@
 
 #include "base/list.h"
 #include "map/map.h"
+#include "map/writer.h"
 
 enum map_properties {
     MAP_TYPE_PATTERN = 1, /* matches whole keys by itself: no partial keys */
-    MAP_TYPE_FOLDS = 2    /* MAP_FOLD applies */
+    MAP_TYPE_FOLDS = 2,   /* MAP_FOLD applies */
+    MAP_TYPE_BLOCKS = 4,  /* a lookup may take long and cannot wait in a fiber */
+    MAP_TYPE_LOADS = 8 /* MAP_FILE_VALUES: the type loads the files; others have their
+                          content in base64 */
 };
 
 /* What is asked for when a table is opened. */
@@ -40,6 +44,11 @@ struct map_type {
                          bool (*visit)(void *context, struct view key,
                                        struct view value),
                          void *context, struct err *err); /* NULL: not possible */
+    map_writer_new_function *new_writer;                  /* NULL: cannot be built */
+    /* Both NULL: tables of this type cannot be opened with MAP_WRITE. */
+    enum outcome (*put)(struct map *map, struct view key, struct view value,
+                        struct err *err);
+    enum map_result (*remove)(struct map *map, struct view key, struct err *err);
 };
 
 struct map {
@@ -57,24 +66,37 @@ struct map {
     struct list open_maps; /* member of the registry of open tables */
 };
 
-/* The row of the type, or NULL. */
+/* The row of a type that is built in, or NULL. */
 const struct map_type *map_type_find(struct view name);
+/* Do lookups in tables of type NAME block (MAP_TYPE_BLOCKS)?  Modules are not loaded
+ * for that: those that we know by name, and types that are built in. */
+bool map_type_blocks(struct view name);
+
+/* For types that cannot know who answers: false with ERR if that must be known. */
+bool map_check_authentic(const struct map_spec *spec, struct err *err);
 
 extern const struct map_type map_type_btree;
 extern const struct map_type map_type_cidr;
+extern const struct map_type map_type_debug;
 extern const struct map_type map_type_environ;
 extern const struct map_type map_type_fail;
 extern const struct map_type map_type_hash;
 extern const struct map_type map_type_inline;
+extern const struct map_type map_type_memcache;
 extern const struct map_type map_type_pcre;
 extern const struct map_type map_type_pipemap;
 extern const struct map_type map_type_proxy;
 extern const struct map_type map_type_randmap;
 extern const struct map_type map_type_regexp;
+extern const struct map_type map_type_socketmap;
 extern const struct map_type map_type_static;
+extern const struct map_type map_type_tcp;
 extern const struct map_type map_type_texthash;
 extern const struct map_type map_type_unionmap;
 extern const struct map_type map_type_unix;
+
+/* Say that MAP goes on with a new file. */
+void map_log_reopened(const struct map *map);
 
 /* "{ text }" without braces and outer white space.  False: ERR says what is wrong, in
  * the words "missing '}' in ..." and kin, without a prefix. */

@@ -4,6 +4,7 @@
 #include "map/map_testing.h"
 
 #include <pwd.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,6 +88,9 @@ static void test_unusable(void **state)
                               "\"inline:{{a=1}y=2}\"; need \"inline:{name=value...}\""},
         {"randmap:{}", "bad syntax: \"randmap:{}\"; need \"randmap:{value...}\""},
         {"pipemap:x", "bad syntax: \"pipemap:x\"; need \"pipemap:{type:name...}\""},
+        {"debug:x", "bad syntax: \"debug:x\"; need \"debug:type:name\""},
+        {"debug:hash:/nonexistent/x",
+         "open database /nonexistent/x.db: No such file or directory"},
         {"unionmap:{nosuch:x}", "unsupported dictionary type: nosuch"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -206,21 +210,57 @@ static void test_users(void **state)
     bench_free(bench);
 }
 
+static void test_debug(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    struct map *map = map_open(bench->conf, VIEW("debug:inline:{a=b}"), MAP_FOLD);
+    assert_string_equal(bench_ask(bench, map, "A"), "b");
+    assert_string_equal(bench_ask(bench, map, "x"), "(missing)");
+    assert_false(map_is_pattern(map));
+    map_close(&map);
+    assert_log(bench, "debug:inline:{a=b} lookup: \"A\" = \"b\"\n"
+                      "debug:inline:{a=b} lookup: \"x\" = not found\n");
+    map = map_open(bench->conf, VIEW("debug:fail:x"), MAP_FOLD);
+    assert_string_equal(bench_ask(bench, map, "A"), "(error)");
+    map_close(&map);
+    assert_log(bench, "debug:fail:x lookup: \"A\" = error: Application error\n");
+    map = map_open(bench->conf, VIEW("debug:pcre:{{/x/ y}}"), MAP_FOLD);
+    assert_true(map_is_pattern(map));
+    assert_string_equal(bench_ask(bench, map, "X"), "y");
+    assert_int_equal(map_last_origin(map).line, 1);
+    map_close(&map);
+    bench_free(bench);
+}
+
+struct seen_types {
+    struct bench *bench;
+    char last[32];
+};
+
+static void see_type(void *context, const char *type)
+{
+    struct seen_types *seen = context;
+    assert_true(strcmp(seen->last, type) < 0);
+    (void)snprintf(seen->last, sizeof(seen->last), "%s", type);
+    assert_true(map_type_is_known(seen->bench->conf, view_cstr(type)));
+    char *title = xasprintf("%s:{x=y}", type);
+    struct map *map = map_open(seen->bench->conf, view_cstr(title), MAP_QUIET);
+    const char *error = map_open_error(map);
+    assert_true(error == NULL || strstr(error, "unsupported") == NULL);
+    map_close(&map);
+    free(title);
+}
+
 static void test_types(void **state)
 {
     (void)state;
-    const char *const *types = map_types();
-    for (size_t i = 0; types[i] != NULL; i++) {
-        assert_true(i == 0 || strcmp(types[i - 1], types[i]) < 0);
-        struct bench *bench = bench_new("");
-        char *title = xasprintf("%s:{x=y}", types[i]);
-        struct map *map = map_open(bench->conf, view_cstr(title), MAP_QUIET);
-        const char *error = map_open_error(map);
-        assert_true(error == NULL || strstr(error, "unsupported") == NULL);
-        map_close(&map);
-        free(title);
-        bench_free(bench);
-    }
+    struct bench *bench = bench_new("meta_directory = /nonexistent");
+    struct seen_types seen = {.bench = bench};
+    map_types_each(bench->conf, see_type, &seen);
+    assert_string_equal(seen.last, "unix");
+    assert_false(map_type_is_known(bench->conf, VIEW("nosuch")));
+    bench_free(bench);
 }
 
 int main(void)
@@ -229,7 +269,8 @@ int main(void)
         cmocka_unit_test(test_literal_types), cmocka_unit_test(test_unusable),
         cmocka_unit_test(test_unusable_log),  cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_texthash),      cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_users),         cmocka_unit_test(test_types),
+        cmocka_unit_test(test_users),         cmocka_unit_test(test_debug),
+        cmocka_unit_test(test_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

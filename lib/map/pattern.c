@@ -26,9 +26,13 @@ static bool expr_matches(struct pattern_table *table, const struct pattern_rule 
     return hit != expr->negated;
 }
 
-static bool rule_matches(struct pattern_table *table, const struct pattern_rule *rule,
-                         struct view key)
+static bool rule_matches(struct pattern_table *table, size_t number, struct view key)
 {
+    const struct pattern_rule *rule = &table->rules[number];
+    if (table->filter != NULL && !pattern_filter_may_match(table->filter, number)) {
+        return rule->expr.negated && (rule->except.engine == NULL ||
+                                      expr_matches(table, rule, &rule->except, key, 1));
+    }
     /* The second expression first: the first one's groups must survive. */
     if (rule->except.engine != NULL &&
         !expr_matches(table, rule, &rule->except, key, 1)) {
@@ -37,22 +41,32 @@ static bool rule_matches(struct pattern_table *table, const struct pattern_rule 
     return expr_matches(table, rule, &rule->expr, key, rule->template.max_group + 1);
 }
 
+/* The first rule from NEXT on that is worth a closer look. */
+static size_t first_rule(const struct pattern_table *table, size_t next)
+{
+    return table->filter != NULL && next < table->count
+               ? pattern_filter_next(table->filter, next)
+               : next;
+}
+
 static enum map_result find(struct map *map, struct view key, struct str *value_out,
                             struct err *err)
 {
     (void)err;
     struct pattern_table *table = (struct pattern_table *)map;
-    size_t next = 0;
-    while (next < table->count) {
+    if (table->filter != NULL) {
+        pattern_filter_look(table->filter, key);
+    }
+    for (size_t next = first_rule(table, 0); next < table->count;) {
         const struct pattern_rule *rule = &table->rules[next];
-        bool hit = rule_matches(table, rule, key);
+        bool hit = rule_matches(table, next, key);
         if (hit && !rule->is_if) {
             template_fill(&rule->template, table->groups, value_out);
             map->origin_file = table->file;
             map->origin_line = rule->line;
             return MAP_FOUND;
         }
-        next = rule->is_if && !hit ? rule->end : next + 1;
+        next = first_rule(table, rule->is_if && !hit ? rule->end : next + 1);
         CHECK(next <= table->count);
     }
     return MAP_MISSING;
@@ -73,6 +87,7 @@ static void close_table(struct map *map)
         pattern_expr_free(&table->rules[i].expr);
         pattern_expr_free(&table->rules[i].except);
     }
+    pattern_filter_free(&table->filter);
     free(table->rules);
     free(table->groups);
     free(table->file);
@@ -126,13 +141,14 @@ static struct map *open_pcre(const struct map_spec *spec, struct err *err)
 }
 
 const struct map_type map_type_regexp = {.name = "regexp",
-                                         .properties = MAP_TYPE_PATTERN,
+                                         .properties =
+                                             MAP_TYPE_PATTERN | MAP_TYPE_LOADS,
                                          .open = open_regexp,
                                          .close = close_table,
                                          .find = find};
 
 const struct map_type map_type_pcre = {.name = "pcre",
-                                       .properties = MAP_TYPE_PATTERN,
+                                       .properties = MAP_TYPE_PATTERN | MAP_TYPE_LOADS,
                                        .open = open_pcre,
                                        .close = close_table,
                                        .find = find};

@@ -8,7 +8,9 @@
 #define MAP_PATTERN_H
 
 #include "base/arena.h"
+#include "map/literal.h"
 #include "map/map_private.h"
+#include "map/pattern_filter.h"
 #include "map/source.h"
 
 struct pattern_engine;
@@ -19,6 +21,7 @@ struct pattern_expr {
     void *code;
     unsigned groups; /* in parentheses */
     bool negated;
+    enum literal_syntax syntax; /* how its text can be read */
 };
 
 /* An expression as written. */
@@ -64,6 +67,8 @@ struct template
 /* Parts live in ARENA.  False: what is wrong was logged, with PLACE in front. */
 bool template_parse(struct arena *arena, const struct pattern_engine *engine,
                     const char *place, struct view text, struct template *out);
+/* The template for TEXT as it stands. */
+void template_set_text(struct arena *arena, struct view text, struct template *out);
 void template_fill(const struct template *template, const struct view *groups,
                    struct str *out);
 
@@ -83,7 +88,8 @@ struct pattern_table {
     char *file;
     struct pattern_rule *rules;
     size_t count, capacity;
-    struct view *groups; /* of the last match */
+    struct pattern_filter *filter; /* over the first expressions of rules; NULL: none */
+    struct view *groups;           /* of the last match */
     size_t group_count;
 };
 

@@ -112,6 +112,7 @@ static bool compile(const struct conf *conf, const struct pattern_text *text,
     out->engine = &pattern_pcre;
     out->code = wrap(compiled);
     out->groups = groups;
+    out->syntax = (text->flags & PCRE2_EXTENDED) != 0 ? LITERAL_NONE : LITERAL_PCRE;
     return true;
 }
 

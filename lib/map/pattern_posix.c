@@ -73,6 +73,7 @@ static bool compile(const struct conf *conf, const struct pattern_text *text,
         out->engine = &pattern_posix;
         out->code = regex;
         out->groups = (unsigned)regex->re_nsub;
+        out->syntax = (text->flags & REG_EXTENDED) != 0 ? LITERAL_POSIX : LITERAL_NONE;
         return true;
     }
     char reason[PATTERN_REASON];

@@ -14,6 +14,7 @@
 #include "base/ascii.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "map/file_value.h"
 #include "map/pattern.h"
 
 struct reader {
@@ -21,8 +22,10 @@ struct reader {
     const struct conf *conf;
     unsigned flags;
     int line;
-    char place[PATTERN_PLACE]; /* "regexp map FILE, line N" */
-    size_t *open_ifs;          /* indexes of rules */
+    char place[PATTERN_PLACE];       /* "regexp map FILE, line N" */
+    struct arena literals;           /* of SETS */
+    const struct literal_set **sets; /* of the rules' first expressions */
+    size_t *open_ifs;                /* indexes of rules */
     size_t depth, depth_capacity;
 };
 
@@ -87,13 +90,17 @@ static bool take_expr(const struct reader *reader, struct view *rest,
     return engine->parse_options(view_first(text, options), reader->place, &out->flags);
 }
 
-static bool compile_expr(const struct reader *reader,
-                         const struct written_expr *written, bool want_groups,
-                         struct pattern_expr *out)
+static bool compile_expr(struct reader *reader, const struct written_expr *written,
+                         bool want_groups, struct pattern_expr *out)
 {
     char *body = xviewdup(written->body);
     const struct pattern_text text = {body, written->flags, want_groups};
-    bool ok = reader->table->engine->compile(reader->conf, &text, reader->place, out);
+    struct pattern_table *table = reader->table;
+    bool ok = table->engine->compile(reader->conf, &text, reader->place, out);
+    if (ok && out == &table->rules[table->count - 1].expr) {
+        reader->sets[table->count - 1] =
+            literal_sets(&reader->literals, body, out->syntax);
+    }
     free(body);
     out->negated = written->negated;
     return ok;
@@ -108,6 +115,8 @@ static struct pattern_rule *add_rule(struct reader *reader)
         table->capacity = table->capacity > 0 ? 2 * table->capacity : 16;
         table->rules =
             xreallocarray(table->rules, table->capacity, sizeof(table->rules[0]));
+        reader->sets =
+            xreallocarray(reader->sets, table->capacity, sizeof(reader->sets[0]));
     }
     struct pattern_rule *rule = &table->rules[table->count++];
     *rule = (struct pattern_rule){.line = reader->line};
@@ -185,11 +194,29 @@ static bool check_template(const struct reader *reader, const struct template *t
     return true;
 }
 
+/* The result of a rule: text with references to groups, or the content of files. */
+static bool read_template(struct reader *reader, struct view text,
+                          struct template *template)
+{
+    struct arena *arena = &reader->table->arena;
+    if ((reader->flags & MAP_FILE_VALUES) == 0) {
+        return template_parse(arena, reader->table->engine, reader->place, text,
+                              template);
+    }
+    STR_AUTO struct str content = {0};
+    struct err err;
+    if (file_value_load(text, &content, &err) != OK) {
+        log_warning("%s: %s: skipping this rule", reader->place, err.text);
+        return false;
+    }
+    template_set_text(arena, str_view(&content), template);
+    return true;
+}
+
 /* Fill RULE, whose text is written in two expressions at most.  False: reported. */
 static bool fill_rule(struct reader *reader, struct pattern_rule *rule,
                       struct view rest)
 {
-    struct pattern_table *table = reader->table;
     struct written_expr first, second;
     if (!take_expr(reader, &rest, &first)) {
         return false;
@@ -202,8 +229,7 @@ static bool fill_rule(struct reader *reader, struct pattern_rule *rule,
     if (rest.len == 0) {
         log_warning("%s: no replacement text: using empty string", reader->place);
     }
-    if (!template_parse(&table->arena, table->engine, reader->place, rest,
-                        &rule->template) ||
+    if (!read_template(reader, rest, &rule->template) ||
         !check_template(reader, &rule->template, &first) ||
         !compile_expr(reader, &first, rule->template.max_group > 0, &rule->expr) ||
         (has_second && !compile_expr(reader, &second, false, &rule->except))) {
@@ -254,6 +280,19 @@ static void read_line(struct reader *reader, struct view text)
     }
 }
 
+/* Rules that act when their expression does not match are looked at whatever it says.
+ */
+static void make_filter(struct reader *reader)
+{
+    struct pattern_table *table = reader->table;
+    table->filter = pattern_filter_new(reader->sets, table->count);
+    for (size_t i = 0; table->filter != NULL && i < table->count; i++) {
+        if (table->rules[i].is_if || table->rules[i].expr.negated) {
+            pattern_filter_always(table->filter, i);
+        }
+    }
+}
+
 void pattern_read(struct pattern_table *table, const struct conf *conf, unsigned flags,
                   struct source *source)
 {
@@ -271,6 +310,9 @@ void pattern_read(struct pattern_table *table, const struct conf *conf, unsigned
         log_warning("%s: IF has no matching ENDIF", reader.place);
         rule->end = table->count;
     }
+    make_filter(&reader);
+    arena_clear(&reader.literals);
+    free(reader.sets);
     free(reader.open_ifs);
     table->groups = xcalloc(table->group_count, sizeof(table->groups[0]));
 }

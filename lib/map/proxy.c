@@ -5,155 +5,160 @@
  */
 #include "map/proxy.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/check.h"
-#include "map/map_private.h"
-#include "net/connect.h"
-#include "sys/clock.h"
-
-enum { MAX_IDLE = 4 };
-
-/* Connections that nobody uses at the moment.  One set for the process, because all of
- * its tables have one and the same proxymap. */
-static struct {
-    struct stream *idle[MAX_IDLE];
-    size_t count;
-    char *path; /* they lead there */
-} pool;
+#include "map/peer.h"
 
 struct proxy_map {
     struct map map;
+    struct peer *peer;
     char *table; /* "unix:passwd.byname" */
-    char *path;  /* of the socket */
-    char *relative_path;
+    const char *service;
 };
 
-static struct stream *take_idle(const char *path)
+/* --- questions --------------------------------------------------------------- */
+
+struct question {
+    struct proxy_request request;
+    struct str scratch;
+    /* Of PROXY_WALK; NULL: the visitor has seen enough. */
+    bool (*visit)(void *context, struct view key, struct view value);
+    void *context;
+    bool visited;
+    struct str *text_out; /* what the answer says */
+    enum proxy_kind answer;
+};
+
+/* Entries up to the last one.  True: REPLY is the answer behind them. */
+static bool take_entries(struct question *question, struct stream *stream,
+                         struct proxy_reply *reply)
 {
-    if (pool.path == NULL || strcmp(pool.path, path) != 0) {
-        while (pool.count > 0) {
-            stream_free(&pool.idle[--pool.count]);
+    while (question->visit != NULL && reply->kind == PROXY_ENTRY) {
+        question->visited = true;
+        if (!question->visit(question->context, reply->text, reply->value)) {
+            question->visit = NULL;
+            return false; /* the rest is not wanted, nor the connection it is on */
         }
-        free(pool.path);
-        pool.path = xstrdup(path);
+        if (!proxy_reply_receive(stream, reply)) {
+            return false;
+        }
     }
-    return pool.count > 0 ? pool.idle[--pool.count] : NULL;
+    return true;
 }
 
-static void give_back(const char *path, struct stream *stream)
+static bool exchange(void *context, struct stream *stream)
 {
-    bool keep = stream_ok(stream) && stream_pending(stream) == 0 &&
-                pool.count < MAX_IDLE && pool.path != NULL &&
-                strcmp(pool.path, path) == 0;
-    if (!keep) {
-        stream_free(&stream);
-        return;
+    struct question *question = context;
+    struct proxy_reply reply;
+    /* A walk that broke off cannot be begun again: entries would come twice. */
+    if (question->visited ||
+        !proxy_request_send(stream, &question->scratch, &question->request) ||
+        !proxy_reply_receive(stream, &reply) ||
+        !take_entries(question, stream, &reply)) {
+        return false;
     }
-    pool.idle[pool.count++] = stream;
+    question->answer = reply.kind;
+    str_set(question->text_out, reply.text);
+    return true;
 }
 
-static struct stream *connect_proxymap(const struct proxy_map *self, struct err *err)
+/* MAP_FOUND with what the answer says, MAP_MISSING, or MAP_ERROR with ERR. */
+static enum map_result ask(struct map *map, struct question *question, struct err *err)
 {
-    int64_t timeout = conf_time(self->map.conf, P_ipc_timeout);
-    int64_t deadline = clock_now() + timeout;
-    struct err why = {0};
-    int fd = connect_unix(self->path, deadline, &why);
-    if (fd < 0 && why.code == ENOENT) { /* in a chroot the queue directory is "/" */
-        fd = connect_unix(self->relative_path, deadline, &why);
+    const struct proxy_map *self = (const struct proxy_map *)map;
+    question->request.table = view_cstr(self->table);
+    question->request.flags = map->flags;
+    enum outcome outcome = peer_ask(self->peer, exchange, question, err);
+    str_done(&question->scratch);
+    if (outcome != OK) {
+        if (question->request.kind == PROXY_WALK && question->visit == NULL) {
+            return MAP_MISSING; /* stopped by us */
+        }
+        char *problem = xstrdup(err->text);
+        (void)err_temp(err, "4.3.0", "private/%s service: %s", self->service, problem);
+        free(problem);
+        return MAP_ERROR;
     }
-    if (fd < 0) {
-        (void)err_temp(err, "4.3.0", "connect to subsystem %s: %s", self->relative_path,
-                       why.text);
-        return NULL;
-    }
-    struct stream *stream = stream_new(fd);
-    stream_set_timeout(stream, timeout);
-    return stream;
-}
-
-static enum map_result take_reply(const struct proxy_map *self, enum proxy_kind kind,
-                                  struct view text, struct str *value_out,
-                                  struct err *err)
-{
-    switch (kind) {
+    switch ((int)question->answer) {
     case PROXY_FOUND:
-        str_add(value_out, text);
         return MAP_FOUND;
     case PROXY_MISSING:
         return MAP_MISSING;
     case PROXY_DENIED:
-        (void)err_perm(err, "4.3.0",
-                       "proxymap service is not configured for table \"%s\"",
-                       self->table);
+        (void)err_perm(err, "4.3.0", "%s service is not configured for table \"%s\"",
+                       self->service, self->table);
         return MAP_ERROR;
-    case PROXY_FAILED:
-    case PROXY_LOOKUP:
-        break;
+    default:
+        (void)err_temp(err, "4.3.0", "%s", str_ptr(question->text_out));
+        return MAP_ERROR;
     }
-    (void)err_temp(err, "4.3.0", "%.*s", VIEW_ARG(text));
-    return MAP_ERROR;
 }
 
 static enum map_result find(struct map *map, struct view key, struct str *value_out,
                             struct err *err)
 {
-    struct proxy_map *self = (struct proxy_map *)map;
-    struct proxy_request request = {view_cstr(self->table), map->flags, key};
-    STR_AUTO struct str scratch = {0};
-    for (;;) {
-        struct stream *stream = take_idle(self->path);
-        bool was_idle = stream != NULL;
-        if (!was_idle && (stream = connect_proxymap(self, err)) == NULL) {
-            return MAP_ERROR;
-        }
-        enum proxy_kind kind;
-        struct view text;
-        if (proxy_request_send(stream, &scratch, &request) &&
-            proxy_reply_receive(stream, &kind, &text)) {
-            enum map_result result = take_reply(self, kind, text, value_out, err);
-            give_back(self->path, stream);
-            return result;
-        }
-        /* A worker may retire at any time, so an idle connection may be a dead one. */
-        bool retry = was_idle && stream_state(stream) != STREAM_TIMEOUT &&
-                     stream_state(stream) != STREAM_CANCELLED;
-        (void)err_temp(err, "4.3.0", "%s service: %s", self->relative_path,
-                       stream_problem(stream));
-        stream_free(&stream);
-        if (!retry) {
-            return MAP_ERROR;
-        }
-    }
+    struct question question = {.request = {.kind = PROXY_LOOKUP, .key = key},
+                                .text_out = value_out};
+    return ask(map, &question, err);
 }
+
+static enum outcome put(struct map *map, struct view key, struct view value,
+                        struct err *err)
+{
+    STR_AUTO struct str text = {0};
+    struct question question = {
+        .request = {.kind = PROXY_UPDATE, .key = key, .value = value},
+        .text_out = &text};
+    return ask(map, &question, err) == MAP_FOUND ? OK : TEMPFAIL;
+}
+
+static enum map_result remove_key(struct map *map, struct view key, struct err *err)
+{
+    STR_AUTO struct str text = {0};
+    struct question question = {.request = {.kind = PROXY_DELETE, .key = key},
+                                .text_out = &text};
+    return ask(map, &question, err);
+}
+
+static enum outcome
+walk(struct map *map, bool (*visit)(void *context, struct view key, struct view value),
+     void *context, struct err *err)
+{
+    STR_AUTO struct str text = {0};
+    struct question question = {.request = {.kind = PROXY_WALK},
+                                .visit = visit,
+                                .context = context,
+                                .text_out = &text};
+    return ask(map, &question, err) == MAP_ERROR ? TEMPFAIL : OK;
+}
+
+/* --- opening ----------------------------------------------------------------- */
 
 static void close_map(struct map *map)
 {
     struct proxy_map *self = (struct proxy_map *)map;
+    peer_close(&self->peer);
     free(self->table);
-    free(self->path);
-    free(self->relative_path);
     free(self);
 }
 
 static struct map *open_map(const struct map_spec *spec, struct err *err)
 {
-    if ((spec->flags & MAP_NO_UNAUTH) != 0) {
-        (void)err_perm(err, "4.3.0",
-                       "%s map is not allowed for security-sensitive data",
-                       spec->title);
+    if (!map_check_authentic(spec, err)) {
         return NULL;
     }
     struct proxy_map *self = xcalloc(1, sizeof(*self));
-    const char *service = conf_str(spec->conf, P_proxymap_service_name);
+    self->service =
+        conf_str(spec->conf, (spec->flags & MAP_WRITE) != 0 ? P_proxywrite_service_name
+                                                            : P_proxymap_service_name);
     self->table = xstrdup(spec->name);
-    self->relative_path = xasprintf("private/%s", service);
-    self->path =
-        xasprintf("%s/private/%s", conf_str(spec->conf, P_queue_directory), service);
+    /* In a chroot the queue directory is "/", and workers are in it anyway. */
+    char *relative = xasprintf("private/%s", self->service);
+    char *path = xasprintf("%s/%s", conf_str(spec->conf, P_queue_directory), relative);
+    self->peer = peer_open_unix(path, relative, conf_time(spec->conf, P_ipc_timeout));
+    free(path);
+    free(relative);
     struct view type = view_cstr(spec->name);
     const struct map_type *inner =
         map_type_find(view_first(type, view_index(type, ':')));
@@ -163,6 +168,21 @@ static struct map *open_map(const struct map_spec *spec, struct err *err)
     return &self->map;
 }
 
-/* Keys are folded, if at all, where the table is. */
-const struct map_type map_type_proxy = {
-    .name = "proxy", .open = open_map, .close = close_map, .find = find};
+/* Keys are folded, and files loaded, if at all, where the table is. */
+const struct map_type map_type_proxy = {.name = "proxy",
+                                        .properties = MAP_TYPE_LOADS,
+                                        .open = open_map,
+                                        .close = close_map,
+                                        .find = find,
+                                        .put = put,
+                                        .remove = remove_key,
+                                        .walk = walk};
+
+struct map *proxy_open_carried(const struct map_spec *spec, struct err *err)
+{
+    struct map *map = open_map(spec, err);
+    if (map != NULL) {
+        map->type = &map_type_proxy;
+    }
+    return map;
+}

@@ -4,13 +4,14 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "map/file_value.h"
 #include "map/map_private.h"
 
 /* --- static: one answer to every question ------------------------------------ */
 
 struct static_map {
     struct map map;
-    char *value;
+    struct str value;
 };
 
 static enum map_result static_find(struct map *map, struct view key,
@@ -18,13 +19,13 @@ static enum map_result static_find(struct map *map, struct view key,
 {
     (void)key;
     (void)err;
-    str_add_cstr(value_out, ((struct static_map *)map)->value);
+    str_add(value_out, str_view(&((struct static_map *)map)->value));
     return MAP_FOUND;
 }
 
 static void static_close(struct map *map)
 {
-    free(((struct static_map *)map)->value);
+    str_done(&((struct static_map *)map)->value);
     free(map);
 }
 
@@ -37,12 +38,20 @@ static struct map *static_open(const struct map_spec *spec, struct err *err)
         return NULL;
     }
     struct static_map *map = xcalloc(1, sizeof(*map));
-    map->value = xviewdup(value);
+    if ((spec->flags & MAP_FILE_VALUES) == 0) {
+        str_set(&map->value, value);
+    } else if (file_value_load(value, &map->value, err) != OK) {
+        static_close(&map->map);
+        return NULL;
+    }
     return &map->map;
 }
 
-const struct map_type map_type_static = {
-    .name = "static", .open = static_open, .close = static_close, .find = static_find};
+const struct map_type map_type_static = {.name = "static",
+                                         .properties = MAP_TYPE_LOADS,
+                                         .open = static_open,
+                                         .close = static_close,
+                                         .find = static_find};
 
 /* --- fail: a table that is out of order, for tests --------------------------- */
 
@@ -76,20 +85,22 @@ const struct map_type map_type_fail = {
 static enum map_result environ_find(struct map *map, struct view key,
                                     struct str *value_out, struct err *err)
 {
-    (void)map;
-    (void)err;
     char *name = xviewdup(key);
     const char *value = getenv(name);
     free(name);
     if (value == NULL) {
         return MAP_MISSING;
     }
+    if ((map->flags & MAP_FILE_VALUES) != 0) {
+        return file_value_load(view_cstr(value), value_out, err) == OK ? MAP_FOUND
+                                                                       : MAP_ERROR;
+    }
     str_add_cstr(value_out, value);
     return MAP_FOUND;
 }
 
 const struct map_type map_type_environ = {.name = "environ",
-                                          .properties = MAP_TYPE_FOLDS,
+                                          .properties = MAP_TYPE_FOLDS | MAP_TYPE_LOADS,
                                           .open = plain_open,
                                           .close = plain_close,
                                           .find = environ_find};

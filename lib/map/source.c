@@ -81,6 +81,11 @@ bool source_failed(const struct source *source)
            !str_ok(&source->line);
 }
 
+uint64_t source_position(const struct source *source)
+{
+    return source->position;
+}
+
 uid_t source_owner(const struct source *source)
 {
     struct stat st;
@@ -102,6 +107,7 @@ static bool fetch_ahead(struct source *source)
     if (len < 0) {
         return false;
     }
+    source->position += (uint64_t)len;
     if (len > 0 && source->ahead[len - 1] == '\n') {
         len--;
     }

@@ -8,6 +8,7 @@
 #define MAP_SOURCE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -25,7 +26,8 @@ struct source {
     size_t ahead_capacity;
     size_t ahead_len;
     bool has_ahead;
-    int line_number; /* of the physical line read last */
+    int line_number;   /* of the physical line read last */
+    uint64_t position; /* behind it */
     struct str line;
 };
 
@@ -42,6 +44,8 @@ NODISCARD enum outcome source_open_inline(struct source *source, const char *tex
  * cannot be read: ask source_failed(). */
 bool source_next(struct source *source, struct view *line_out, int *number_out);
 bool source_failed(const struct source *source);
+/* Bytes of the file that were read so far. */
+uint64_t source_position(const struct source *source);
 /* Owner of the file; 0 for inline text. */
 uid_t source_owner(const struct source *source);
 void source_done(struct source *source);

@@ -139,6 +139,13 @@ bool template_parse(struct arena *arena, const struct pattern_engine *engine,
     return !parse.bad;
 }
 
+void template_set_text(struct arena *arena, struct view text, struct template *out)
+{
+    *out = (struct template){.count = 1};
+    out->parts = arena_alloc(arena, sizeof(out->parts[0]));
+    out->parts[0].text = arena_view(arena, text);
+}
+
 void template_fill(const struct template *template, const struct view *groups,
                    struct str *out)
 {

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/htab.h"
 #include "base/log.h"
+#include "map/file_value.h"
 #include "map/fold.h"
 #include "map/map_private.h"
 #include "map/source.h"
@@ -118,6 +119,16 @@ static bool add_inline(struct text_table *table, const struct map_spec *spec,
     STR_AUTO struct str folded = {0};
     struct view key = stored_key(view_trim(view_first(item, equals)), spec, &folded);
     struct view value = view_trim(view_from(item, equals + 1));
+    STR_AUTO struct str content = {0};
+    if ((spec->flags & MAP_FILE_VALUES) != 0) {
+        if (file_value_load(value, &content, &why) != OK) {
+            (void)err_perm(err, "4.3.0",
+                           "%s: \"%s\"; need \"inline:{name=filename...}\"", why.text,
+                           spec->title);
+            return false;
+        }
+        value = str_view(&content);
+    }
     struct entry *old = htab_get(table->index, key);
     if (old != NULL) { /* the last one wins */
         old->value = arena_view(&table->arena, value);
@@ -145,7 +156,7 @@ static struct map *open_inline(const struct map_spec *spec, struct err *err)
 }
 
 const struct map_type map_type_inline = {.name = "inline",
-                                         .properties = MAP_TYPE_FOLDS,
+                                         .properties = MAP_TYPE_FOLDS | MAP_TYPE_LOADS,
                                          .open = open_inline,
                                          .close = close_table,
                                          .find = find,
@@ -158,7 +169,9 @@ static void read_texthash(struct text_table *table, const struct map_spec *spec,
 {
     struct view line, key, value;
     int number;
+    struct err err;
     STR_AUTO struct str folded = {0};
+    STR_AUTO struct str content = {0};
     while (source_next(source, &line, &number)) {
         if (!source_split_entry(source, number, line, " -- ignoring this line", &key,
                                 &value)) {
@@ -169,6 +182,15 @@ static void read_texthash(struct text_table *table, const struct map_spec *spec,
             log_warning("%s, line %d: duplicate entry: \"%.*s\"", source->title, number,
                         VIEW_ARG(key));
             continue;
+        }
+        if ((spec->flags & MAP_FILE_VALUES) != 0) {
+            str_clear(&content);
+            if (file_value_load(value, &content, &err) != OK) {
+                log_warning("%s, line %d: %s: skipping this entry", source->title,
+                            number, err.text);
+                continue;
+            }
+            value = str_view(&content);
         }
         add_entry(table, key, value, number);
     }
@@ -197,7 +219,8 @@ static struct map *open_texthash(const struct map_spec *spec, struct err *err)
 }
 
 const struct map_type map_type_texthash = {.name = "texthash",
-                                           .properties = MAP_TYPE_FOLDS,
+                                           .properties =
+                                               MAP_TYPE_FOLDS | MAP_TYPE_LOADS,
                                            .open = open_texthash,
                                            .close = close_table,
                                            .find = find,

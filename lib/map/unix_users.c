@@ -104,7 +104,7 @@ static struct map *open_map(const struct map_spec *spec, struct err *err)
 }
 
 const struct map_type map_type_unix = {.name = "unix",
-                                       .properties = MAP_TYPE_FOLDS,
+                                       .properties = MAP_TYPE_FOLDS | MAP_TYPE_BLOCKS,
                                        .open = open_map,
                                        .close = close_map,
                                        .find = find};

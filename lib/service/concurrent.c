@@ -350,7 +350,8 @@ static struct client *find_client(struct loop *loop, const struct stream *stream
     return NULL;
 }
 
-bool worker_await_concurrent(struct worker *worker, struct stream *stream)
+bool worker_await_concurrent(struct worker *worker, struct stream *stream,
+                             int64_t deadline)
 {
     struct view some;
     struct client *client = find_client(the_loop, stream);
@@ -365,6 +366,9 @@ bool worker_await_concurrent(struct worker *worker, struct stream *stream)
     }
     client->awaiting = client->asked;
     client->asked = true;
+    if (deadline != CLOCK_NEVER) {
+        stream_set_deadline(stream, deadline);
+    }
     bool arrived = stream_peek_some(stream, &some);
     client->awaiting = false;
     return arrived;

@@ -142,15 +142,31 @@ void worker_run_exclusive(struct worker *worker)
     worker_report(worker, WORKER_RETIRING, 0);
 }
 
-bool worker_await_exclusive(struct worker *worker, struct stream *client)
+/* Wait for more from CLIENT.  There may be no other process for others (maxproc is 1):
+ * then whoever knocks goes before a client that has nothing to ask at present. */
+static bool await_client(struct worker *worker, const struct stream *client,
+                         int64_t deadline)
 {
-    struct pollfd fd = {.fd = stream_fd(client), .events = POLLIN};
+    struct pollfd fds[1 + MASTER_LISTENERS_MAX] = {
+        {.fd = stream_fd(client), .events = POLLIN}};
+    nfds_t count = 1;
+    if (worker->arguments.one_client && !worker->expecting_first) {
+        for (int i = 0; i < worker->listener_count; i++) {
+            fds[count++] =
+                (struct pollfd){.fd = worker->listeners[i], .events = POLLIN};
+        }
+    }
+    return poll_or_leave(worker, fds, count, deadline) > 0 && fds[0].revents != 0;
+}
+
+bool worker_await_exclusive(struct worker *worker, struct stream *client,
+                            int64_t deadline)
+{
     if (!worker->expecting_first) {
         worker_note_work(worker);
     }
-    bool ready = stream_pending(client) > 0 ||
-                 poll_or_leave(worker, &fd, 1, CLOCK_NEVER) > 0 ||
-                 /* Came together with the order to leave. */
+    bool ready = stream_pending(client) > 0 || await_client(worker, client, deadline) ||
+                 /* Came together with the order to leave, or with another client. */
                  stream_readable_now(client);
     worker->expecting_first = false;
     worker->context.stopping = should_leave(worker);

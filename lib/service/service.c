@@ -19,8 +19,10 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "map/map.h"
 #include "service/command.h"
 #include "service/worker.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/privilege.h"
 #include "sys/signal.h"
@@ -226,6 +228,9 @@ static void prepare(struct worker *worker)
     (void)umask(077);
     enter_queue(worker->conf);
     tzset(); /* the zone file is not there in the chroot */
+    if (service->kind == SERVICE_CONCURRENT && !worker->arguments.stand_alone) {
+        map_carry_blocking_types();
+    }
     if (service->open != NULL) {
         service->open(&worker->context);
     }
@@ -345,7 +350,8 @@ void worker_close_listeners(struct worker *worker)
     }
 }
 
-bool service_await(struct service_context *context, struct stream *client)
+bool service_await_until(struct service_context *context, struct stream *client,
+                         int64_t deadline)
 {
     struct worker *worker = worker_of(context);
     if (worker->arguments.stand_alone) {
@@ -353,8 +359,13 @@ bool service_await(struct service_context *context, struct stream *client)
         return stream_peek_some(client, &some);
     }
     return worker->service->kind == SERVICE_EXCLUSIVE
-               ? worker_await_exclusive(worker, client)
-               : worker_await_concurrent(worker, client);
+               ? worker_await_exclusive(worker, client, deadline)
+               : worker_await_concurrent(worker, client, deadline);
+}
+
+bool service_await(struct service_context *context, struct stream *client)
+{
+    return service_await_until(context, client, CLOCK_NEVER);
 }
 
 void worker_note_work(struct worker *worker)

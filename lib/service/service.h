@@ -65,5 +65,9 @@ int service_main(const struct service *service, int argc, char **argv);
  * death of master). A session that does not call it stays until its client leaves.
  * Waits. */
 bool service_await(struct service_context *context, struct stream *client);
+/* The same, but not beyond DEADLINE: a client that has nothing to ask must not keep an
+ * exclusive worker for ever. */
+bool service_await_until(struct service_context *context, struct stream *client,
+                         int64_t deadline);
 
 #endif

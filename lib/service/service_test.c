@@ -176,9 +176,12 @@ NORETURN static void run_worker(const struct service *service, const int *fds,
     char name[] = "worker", name_option[] = "-n", service_name[] = "toy";
     char type_option[] = "-t", override[] = "-o", setting[] = "syslog_name=tag";
     char *type_name = xstrdup(type);
-    char *argv[] = {name,      name_option, service_name, type_option,
-                    type_name, override,    setting,      NULL};
-    _exit(service_main(service, 7, argv));
+    char only_one[] = "-l"; /* as master says it when maxproc is 1 */
+    char *argv[] = {name,     name_option, service_name, type_option, type_name,
+                    override, setting,     NULL,         NULL};
+    bool one = strcmp(clients, "1") == 0;
+    argv[7] = one ? only_one : NULL;
+    _exit(service_main(service, one ? 8 : 7, argv));
 }
 
 static void start(struct fixture *f, const struct service *service, const char *type,
@@ -475,6 +478,33 @@ static void test_exclusive_serves_one(void **state)
     (void)close(second);
 }
 
+/* With maxproc 1 nobody else can serve who knocks: a client that asks nothing at the
+ * moment makes room, and finds its connection closed. */
+static void test_exclusive_makes_room(void **state)
+{
+    struct fixture *f = *state;
+    start(f, &exclusive, "unix", "1", "");
+    int first = connect_client(f);
+    talk(first, "one\n");
+    talk(first, "two\n");
+    int second = connect_client(f);
+    talk(second, "three\n");
+    hear(first, "");
+    int third = connect_client(f);
+    hear(second, "");
+    /* A client that has not asked anything yet keeps its place. */
+    int fourth = connect_client(f);
+    (void)usleep(50 * 1000);
+    talk(third, "four\n");
+    talk(fourth, "five\n");
+    order(f, MASTER_RETIRE);
+    hear(fourth, "");
+    (void)close(first);
+    (void)close(second);
+    (void)close(third);
+    (void)close(fourth);
+}
+
 static void test_exclusive_finishes_its_job_without_master(void **state)
 {
     struct fixture *f = *state;
@@ -596,6 +626,7 @@ int main(void)
         TEST(test_leaves_when_idle),
         TEST(test_takes_a_new_log),
         TEST(test_exclusive_serves_one),
+        TEST(test_exclusive_makes_room),
         TEST(test_exclusive_finishes_its_job_without_master),
         TEST(test_exclusive_ends_on_sigterm),
         TEST(test_outdated_leaves_the_client_to_the_next),

@@ -52,8 +52,10 @@ void worker_run_exclusive(struct worker *worker);
 void worker_run_datagram(struct worker *worker);
 void worker_run_stand_alone(struct worker *worker);
 
-/* service_await() for each way. */
-bool worker_await_concurrent(struct worker *worker, struct stream *client);
-bool worker_await_exclusive(struct worker *worker, struct stream *client);
+/* service_await_until() for each way. */
+bool worker_await_concurrent(struct worker *worker, struct stream *client,
+                             int64_t deadline);
+bool worker_await_exclusive(struct worker *worker, struct stream *client,
+                            int64_t deadline);
 
 #endif

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* A scripted service on a UNIX-domain socket, in fibers of the test's own process. */
+/* A scripted service on a UNIX-domain socket or a TCP port, in fibers of the test's own
+ * process. */
 #ifndef TESTING_UNIX_SERVER_H
 #define TESTING_UNIX_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "net/stream.h"
 
 struct unix_server {
-    const char *path;
+    const char *path; /* NULL: 127.0.0.1, at the port that comes out in PORT */
+    uint16_t port;
     size_t connections; /* how many to accept before it ends */
     /* One connection; NUMBER counts from 0.  The stream is freed afterwards. */
     void (*session)(void *context, size_t number, struct stream *client);
     void *context;
-    int fd; /* private */
+    bool parallel;    /* a fiber per connection, instead of one after the other */
+    int fd;           /* private */
+    size_t under_way; /* private */
 };
 
 /* Listen, and start the fiber that serves one connection after the other. */

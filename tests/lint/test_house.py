@@ -30,6 +30,7 @@ OWNED_HEADERS = {
     r"db\.h": ["lib/map"],
     r"pcre2\.h": ["lib/map"],
     r"sasl/.*": ["auth", "smtp"],
+    r"(lmdb|cdb)\.h": ["modules"],
 }
 PROGRAM_HEADERS = ("generated", "valgrind")
 FORBIDDEN_CALLS = (
