@@ -85,19 +85,32 @@ static void add_service(struct known *known, const struct master_line *line)
     }
 }
 
-/* Rows that belong to one service of the stock master.cf. */
-static bool is_of_service(enum param param)
+/* Rows that belong to the service "local", where there is one. */
+static bool is_of_local(enum param param)
 {
     return param == P_local_destination_concurrency_limit ||
            param == P_local_destination_recipient_limit ||
            param == P_local_transport_concurrency_limit;
 }
 
+static bool has_local(const struct services *services)
+{
+    for (int i = 0; i < services->count; i++) {
+        const struct master_line *line = &services->lines[i];
+        if (strcmp(line->fields[FIELD_SERVICE], "local") == 0 &&
+            agent_kind(line) != AGENT_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_rows(struct known *known)
 {
+    bool local = has_local(known->services);
     for (size_t i = 0; i < PARAM_COUNT; i++) {
         enum postconf_class class =
-            is_of_service((enum param)i) ? CLASS_SERVICE : CLASS_BUILTIN;
+            local && is_of_local((enum param)i) ? CLASS_SERVICE : CLASS_BUILTIN;
         add(known, view_cstr(param_row((enum param)i)->name), class, NULL);
     }
 }
@@ -197,6 +210,16 @@ static void note_classes(struct known *known, struct view value)
     free(text);
 }
 
+static void warn_braces(const struct scan *scan, struct view value)
+{
+    struct view place;
+    const char *mistake = tables_check_braces(value, &place);
+    if (mistake != NULL && scan->known->warn) {
+        log_warning("%s: %s in \"%.*s\"", scan->line != NULL ? "master.cf" : "main.cf",
+                    mistake, VIEW_ARG(place));
+    }
+}
+
 static void scan_value(void *context, struct view name, struct view value)
 {
     struct scan *scan = context;
@@ -206,6 +229,7 @@ static void scan_value(void *context, struct view name, struct view value)
     (void)expand_scan(value, note_name, warn_syntax, scan);
     if (htab_get(scan->known->parameters, name) != NULL) {
         tables_each_setting(value, note_quietly, scan->known);
+        warn_braces(scan, value);
     }
     if (view_equal_cstr(name, "smtpd_restriction_classes")) {
         note_classes(scan->known, value);

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "conf/conf.h"
+#include "conf/reference.h"
 
 static const char *const ldap_settings[] = {"bind",
                                             "bind_dn",
@@ -137,4 +138,38 @@ void tables_each_setting(struct view value,
             }
         }
     }
+}
+
+/* Where a group starts in ITEM: at its start or behind "type:"; its length when there
+ * is none. */
+static size_t find_group(struct view item)
+{
+    size_t at = 0;
+    while (at < item.len && item.ptr[at] != '{') {
+        at += view_index(view_from(item, at), ':') + 1;
+    }
+    return at < item.len ? at : item.len;
+}
+
+const char *tables_check_braces(struct view value, struct view *place_out)
+{
+    struct view item;
+    struct view rest = value;
+    while (conf_list_next(&rest, &item)) {
+        size_t start = find_group(item);
+        if (start == item.len) {
+            continue;
+        }
+        *place_out = view_from(item, start);
+        size_t len = reference_bracketed(*place_out, '{', '}');
+        if (len == 0) {
+            *place_out = view_of(place_out->ptr,
+                                 (size_t)(value.ptr + value.len - place_out->ptr));
+            return "missing '}'";
+        }
+        if (len < place_out->len) {
+            return "syntax error after '}'";
+        }
+    }
+    return NULL;
 }

@@ -14,4 +14,8 @@ void tables_each_setting(struct view value,
                          void (*on_name)(void *context, struct view name),
                          void *context);
 
+/* The first {group} of the list VALUE that does not end, or does not end its item: what
+ * is wrong, with the text in PLACE; NULL: nothing. */
+const char *tables_check_braces(struct view value, struct view *place_out);
+
 #endif

@@ -101,19 +101,30 @@ static enum outcome next_group(struct view *rest, struct view *word, const char 
     return OK;
 }
 
-/* The command's words into LINE, which has room for every word of REST. */
+static void add_word(struct arena *arena, struct master_line *line, struct view word)
+{
+    line->words[line->word_count++] = arena_cstr(arena, word);
+}
+
+/* The command's words into LINE, which has room for every word of REST.  Where options
+ * may stand, "-o{a b}" is "-o {a b}". */
 static enum outcome split_command(struct arena *arena, struct view rest,
                                   const char *where, struct master_line *line,
                                   struct err *err)
 {
     struct view word = VIEW("");
     for (rest = view_trim(rest); rest.len > 0; rest = view_trim(rest)) {
+        if (view_starts(rest, VIEW("-o{")) && line->word_count > 0 &&
+            master_line_first_argument(line) == line->word_count) {
+            add_word(arena, line, VIEW("-o"));
+            rest = view_from(rest, 2);
+        }
         if (rest.ptr[0] != '{') {
             (void)view_next_word(&rest, " \t\r\n\v\f", &word);
         } else if (next_group(&rest, &word, where, err) != OK) {
             return PERMFAIL;
         }
-        line->words[line->word_count++] = arena_cstr(arena, word);
+        add_word(arena, line, word);
     }
     CHECK(line->word_count > 0);
     line->words[line->word_count] = NULL;
