@@ -135,13 +135,20 @@ static void log_leniently(const struct control *control, bool own_stdout)
     free(prefixes);
 }
 
-void control_log(const struct control *control, bool own_stdout)
+void control_tag(const struct control *control)
 {
-    char *name = read_value(control, "syslog_name", "postfix");
-    char *host = read_value(control, "myhostname", "localhost");
     /* Kept by the log for the life of the process. */
     static char program[128];
+    char *name = read_value(control, "syslog_name", "postfix");
     (void)snprintf(program, sizeof(program), "%s/postfix-script", name);
+    free(name);
+    log_init(program);
+    log_set_tag(program);
+}
+
+void control_log(const struct control *control, bool own_stdout)
+{
+    char *host = read_value(control, "myhostname", "localhost");
     bool good = control->problems.len == 0;
     bool to_stdout =
         good && strcmp(conf_str(control->conf, P_maillog_file), "/dev/stdout") == 0;
@@ -151,10 +158,8 @@ void control_log(const struct control *control, bool own_stdout)
     } else {
         log_leniently(control, own_stdout);
     }
-    log_init(program);
-    log_set_tag(program);
+    control_tag(control);
     log_set_host(host);
-    free(name);
     free(host);
 }
 
@@ -200,7 +205,7 @@ static void run_postconf(const struct control *control)
     }
 }
 
-void control_need_config(const struct control *control, bool always)
+static void need_config(const struct control *control, bool always, bool examine)
 {
     struct master_cf services;
     struct err err;
@@ -210,8 +215,21 @@ void control_need_config(const struct control *control, bool always)
     if (master_cf_read(control->config_directory, &services, &err) != OK) {
         refuse_as_postconf(control, err.text);
     }
-    master_cf_done(&services);
     run_postconf(control);
+    if (examine) {
+        (void)notice_unread(control, &services);
+    }
+    master_cf_done(&services);
+}
+
+void control_need_config(const struct control *control, bool always)
+{
+    need_config(control, always, false);
+}
+
+void control_examine_config(const struct control *control, bool always)
+{
+    need_config(control, always, true);
 }
 
 static bool owns(const char *path, bool *exists)

@@ -153,6 +153,22 @@ const struct param_family *param_family_of(struct view name)
     return best;
 }
 
+const struct param_row *param_row_of(struct view name)
+{
+    enum param param;
+    if (param_find(name, &param)) {
+        return param_row(param);
+    }
+    const struct param_family *family = param_family_of(name);
+    return family != NULL ? param_row(family->param) : NULL;
+}
+
+bool param_is_unread(struct view name)
+{
+    const struct param_row *row = param_row_of(name);
+    return row != NULL && row->readers[0] == '\0';
+}
+
 enum { SUGGEST_LONGEST = 100 };
 
 /* Levenshtein distance, given up (as MOST + 1) when it exceeds MOST. */

@@ -35,6 +35,10 @@ struct param_family {
 const struct param_family *param_families(size_t *count_out);
 /* The family that NAME belongs to, whatever its service; NULL: none. */
 const struct param_family *param_family_of(struct view name);
+/* The row that describes NAME: its own, or that of its family; NULL: not known. */
+const struct param_row *param_row_of(struct view name);
+/* Is NAME known, but acted on by no program yet? */
+bool param_is_unread(struct view name);
 /* The known name that NAME is most probably a misspelling of, or NULL. */
 const char *param_suggest(struct view name);
 

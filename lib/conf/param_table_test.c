@@ -104,6 +104,21 @@ static void test_families(void **state)
     assert_null(param_family_of(VIEW("_time_limit")));
 }
 
+/* "": nobody acts on it yet, and who sets it must be told. */
+static void test_unread(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PARAM_COUNT; i++) {
+        const struct param_row *row = param_row((enum param)i);
+        assert_true(param_is_unread(view_cstr(row->name)) == (row->readers[0] == '\0'));
+    }
+    assert_false(param_is_unread(VIEW("my_own")));
+    assert_false(param_is_unread(VIEW("slow_destination_recipient_limit")));
+    assert_ptr_equal(param_row_of(VIEW("slow_destination_recipient_limit")),
+                     param_row(P_default_destination_recipient_limit));
+    assert_null(param_row_of(VIEW("my_own")));
+}
+
 static void test_suggest(void **state)
 {
     (void)state;
@@ -123,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_find),     cmocka_unit_test(test_sorted),
         cmocka_unit_test(test_rows),     cmocka_unit_test(test_defaults_convert),
         cmocka_unit_test(test_families), cmocka_unit_test(test_suggest),
+        cmocka_unit_test(test_unread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
