@@ -254,22 +254,51 @@ static bool is_used(const struct known *known, struct view name)
            htab_get(known->referenced, name) != NULL;
 }
 
-static void report_unused(const char *file, struct view name, struct view value)
+static void report_unused(const char *file, int line, struct view name,
+                          struct view value)
 {
     log_warning("%s: unused parameter: %.*s=%.*s", file, VIEW_ARG(name),
                 VIEW_ARG(value));
     const char *suggestion = param_suggest(name);
     if (suggestion != NULL) {
-        log_hint("is \"%.*s\" a misspelling of \"%s\"?", VIEW_ARG(name), suggestion);
+        log_hint("%s, line %d: is \"%.*s\" a misspelling of \"%s\"?", file, line,
+                 VIEW_ARG(name), suggestion);
+    } else {
+        log_hint("%s, line %d: nothing reads \"%.*s\"", file, line, VIEW_ARG(name));
+    }
+}
+
+/* Postfix 3.9 and later warn; the words are theirs. */
+static void hint_outdated(const char *file, int line, struct view name)
+{
+    const char *replacement = param_replacement(name);
+    if (replacement != NULL && replacement[0] != '\0') {
+        log_hint(
+            "%s, line %d: support for parameter \"%.*s\" will be removed; instead, "
+            "specify \"%s\"",
+            file, line, VIEW_ARG(name), replacement);
+    } else if (replacement != NULL) {
+        log_hint(
+            "%s, line %d: support for parameter \"%.*s\" will be removed; instead, "
+            "do not specify (leave at default)",
+            file, line, VIEW_ARG(name));
+    }
+}
+
+static void check_name(const struct known *known, const char *file, int line,
+                       struct view name, struct view value)
+{
+    if (!is_used(known, name)) {
+        report_unused(file, line, name, value);
+    } else {
+        hint_outdated(file, line, name);
     }
 }
 
 static void check_option(void *context, struct view name, struct view value)
 {
     const struct scan *scan = context;
-    if (!is_used(scan->known, name)) {
-        report_unused(file_of(scan), name, value);
-    }
+    check_name(scan->known, file_of(scan), scan->line->line, name, value);
 }
 
 /* The user's own names of main.cf become known. */
@@ -320,10 +349,8 @@ void known_report_unused(struct known *known, bool main_cf)
     size_t cursor = 0;
     const struct conf_setting *setting;
     while (main_cf && (setting = conf_next_setting(known->conf, &cursor)) != NULL) {
-        struct view name = view_cstr(setting->name);
-        if (!is_used(known, name)) {
-            report_unused(conf_file(known->conf), name, view_cstr(setting->value));
-        }
+        check_name(known, conf_file(known->conf), setting->line,
+                   view_cstr(setting->name), view_cstr(setting->value));
     }
     each_service_option(known, check_option);
 }

@@ -25,6 +25,9 @@ bool param_find(struct view name, enum param *param_out);
 const enum param *param_sorted(void);
 /* Names that Postfix once had and that defaults of today's parameters still ask for. */
 bool param_is_legacy(struct view name);
+/* The name that took the place of NAME, which still works; "": nothing did, the setting
+ * is best removed; NULL: NAME is not outdated. */
+const char *param_replacement(struct view name);
 /* A family of parameters, one for each delivery agent of master.cf:
  * "<service><suffix>". */
 struct param_family {

@@ -119,6 +119,16 @@ static void test_unread(void **state)
     assert_null(param_row_of(VIEW("my_own")));
 }
 
+static void test_replacement(void **state)
+{
+    (void)state;
+    assert_string_equal(param_replacement(VIEW("smtpd_use_tls")),
+                        "smtpd_tls_security_level");
+    assert_string_equal(param_replacement(VIEW("virtual_maps")), "virtual_alias_maps");
+    assert_string_equal(param_replacement(VIEW("smtpd_tls_eecdh_grade")), "");
+    assert_null(param_replacement(VIEW("smtpd_tls_security_level")));
+}
+
 static void test_suggest(void **state)
 {
     (void)state;
@@ -138,7 +148,7 @@ int main(void)
         cmocka_unit_test(test_find),     cmocka_unit_test(test_sorted),
         cmocka_unit_test(test_rows),     cmocka_unit_test(test_defaults_convert),
         cmocka_unit_test(test_families), cmocka_unit_test(test_suggest),
-        cmocka_unit_test(test_unread),
+        cmocka_unit_test(test_unread),   cmocka_unit_test(test_replacement),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
