@@ -19,6 +19,8 @@ struct param_row {
 };
 
 const struct param_row *param_row(enum param param);
+/* What postconf(5) says beyond the row's help, or NULL. */
+const char *param_note(enum param param);
 /* The parameter called NAME; false when there is none. */
 bool param_find(struct view name, enum param *param_out);
 /* All parameters in alphabetical order, PARAM_COUNT of them. */

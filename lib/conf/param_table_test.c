@@ -51,6 +51,8 @@ static void test_rows(void **state)
         if (row->type != PARAM_RAW) {
             assert_true(expand_scan(view_cstr(row->value), no_value, NULL, NULL));
         }
+        const char *note = param_note((enum param)i);
+        assert_true(note == NULL || note[strlen(note) - 1] == '.');
         bool number_row = row->type != PARAM_STR && row->type != PARAM_RAW;
         if (number_row && strchr(row->value, '$') == NULL) {
             assert_true(value_convert(row, row->name, view_cstr(row->value), 's',
@@ -129,6 +131,13 @@ static void test_replacement(void **state)
     assert_null(param_replacement(VIEW("smtpd_tls_security_level")));
 }
 
+static void test_notes(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(param_note(P_luser_relay), "local_recipient_maps"));
+    assert_null(param_note(P_smtpd_tls_CAfile));
+}
+
 static void test_suggest(void **state)
 {
     (void)state;
@@ -149,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_rows),     cmocka_unit_test(test_defaults_convert),
         cmocka_unit_test(test_families), cmocka_unit_test(test_suggest),
         cmocka_unit_test(test_unread),   cmocka_unit_test(test_replacement),
+        cmocka_unit_test(test_notes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
