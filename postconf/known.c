@@ -195,26 +195,39 @@ static bool is_raw(struct view name)
     return param_find(name, &param) && param_row(param)->type == PARAM_RAW;
 }
 
+/* What becomes of VALUE is what a list is made from; false: nothing does. */
+static bool expand_quietly(const struct known *known, struct view value,
+                           struct str *out)
+{
+    char *text = xviewdup(value);
+    bool good = conf_expand(known->conf, text, out, NULL) == OK;
+    free(text);
+    return good;
+}
+
 /* Names that smtpd takes for restrictions of the user's own. */
 static void note_classes(struct known *known, struct view value)
 {
     STR_AUTO struct str expanded = {0};
     struct view item;
-    char *text = xviewdup(value);
-    if (conf_expand(known->conf, text, &expanded, NULL) == OK) {
+    if (expand_quietly(known, value, &expanded)) {
         struct view rest = str_view(&expanded);
         while (conf_list_next(&rest, &item)) {
             note_quietly(known, item);
         }
     }
-    free(text);
 }
 
 static void warn_braces(const struct scan *scan, struct view value)
 {
+    STR_AUTO struct str expanded = {0};
     struct view place;
-    const char *mistake = tables_check_braces(value, &place);
-    if (mistake != NULL && scan->known->warn) {
+    if (!scan->known->warn || view_index(value, '{') == value.len ||
+        !expand_quietly(scan->known, value, &expanded)) {
+        return;
+    }
+    const char *mistake = tables_check_braces(str_view(&expanded), &place);
+    if (mistake != NULL) {
         log_warning("%s: %s in \"%.*s\"", scan->line != NULL ? "master.cf" : "main.cf",
                     mistake, VIEW_ARG(place));
     }

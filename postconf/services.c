@@ -65,21 +65,21 @@ bool service_pattern_parse(struct view text, int most, struct service_pattern *o
 {
     CHECK(most > 0 && (size_t)most <= ARRAY_SIZE(out->parts));
     *out = (struct service_pattern){.count = 0};
-    while (text.len > 0 && text.ptr[text.len - 1] == '/') {
-        text.len--;
-    }
     if (text.len == 0 || text.ptr[0] == '/') {
         return false;
     }
     while (text.len > 0) {
         size_t slash = view_index(text, '/');
         struct view part = view_first(text, slash);
+        text = view_from(text, slash + 1);
+        if (part.len == 0) {
+            continue;
+        }
         bool wild_inside = view_index(part, '*') < part.len && part.len > 1;
         if (out->count == most || wild_inside) {
             return false;
         }
         out->parts[out->count++] = part;
-        text = view_from(text, slash + 1);
     }
     return true;
 }
