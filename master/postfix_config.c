@@ -183,13 +183,25 @@ NORETURN static void refuse(const struct control *control, bool always)
 }
 
 /* Programs that read the output of these commands know the message as postconf's. */
-NORETURN static void refuse_as_postconf(const struct control *control, const char *text)
+NORETURN static void refuse_as_postconf(const struct control *control)
 {
     const char *commands = conf_str(control->conf, P_command_directory);
-    if (text != NULL) {
-        (void)fprintf(stderr, "%s/postconf: fatal: %s\n", commands, text);
-    }
     log_fatal("cannot execute %s/postconf!", commands);
+}
+
+/* TEXT does not always say where, and never what would be right: the log gets that. */
+NORETURN static void refuse_services(const struct control *control,
+                                     const struct master_cf *services, const char *text)
+{
+    (void)fprintf(stderr, "%s/postconf: fatal: %s\n",
+                  conf_str(control->conf, P_command_directory), text);
+    if (services->allowed != NULL) {
+        log_error("%s/master.cf, line %d: %s (allowed: %s)", control->config_directory,
+                  services->error_line, text, services->allowed);
+    } else {
+        log_error("%s", text);
+    }
+    refuse_as_postconf(control);
 }
 
 /* postconf knows which settings nobody reads, and says so. */
@@ -201,7 +213,7 @@ static void run_postconf(const struct control *control)
     int status = control_run(path, argv, true);
     free(path);
     if (status != 0) {
-        refuse_as_postconf(control, NULL);
+        refuse_as_postconf(control);
     }
 }
 
@@ -213,7 +225,7 @@ static void need_config(const struct control *control, bool always, bool examine
         refuse(control, always);
     }
     if (master_cf_read(control->config_directory, &services, &err) != OK) {
-        refuse_as_postconf(control, err.text);
+        refuse_services(control, &services, err.text);
     }
     run_postconf(control);
     if (examine) {

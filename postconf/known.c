@@ -14,6 +14,7 @@
 #include "conf/expand.h"
 #include "conf/param_table.h"
 #include "conf/settings.h"
+#include "postconf/table_files.h"
 #include "postconf/tables.h"
 
 struct known {
@@ -21,8 +22,9 @@ struct known {
     const struct conf *conf;
     const struct services *services;
     bool warn;
-    struct htab *parameters; /* name to struct known_parameter */
-    struct htab *referenced; /* names that a value asks for */
+    struct htab *parameters;  /* name to struct known_parameter */
+    struct htab *referenced;  /* names that a value asks for */
+    struct htab *table_files; /* "type:file" that were looked at */
     const struct known_parameter **sorted;
 };
 
@@ -243,6 +245,9 @@ static void scan_value(void *context, struct view name, struct view value)
     if (htab_get(scan->known->parameters, name) != NULL) {
         tables_each_setting(value, note_quietly, scan->known);
         warn_braces(scan, value);
+        if (scan->known->warn) {
+            table_files_check(value, scan->known->table_files);
+        }
     }
     if (view_equal_cstr(name, "smtpd_restriction_classes")) {
         note_classes(scan->known, value);
@@ -347,6 +352,7 @@ struct known *known_new(const struct conf *conf, const struct services *services
     known->warn = warn;
     known->parameters = htab_new();
     known->referenced = htab_new();
+    known->table_files = htab_new();
     add_rows(known);
     for (int i = 0; i < services->count; i++) {
         add_service(known, &services->lines[i]);
@@ -373,6 +379,7 @@ void known_free(struct known **known)
     struct known *k = *known;
     htab_free(&k->parameters, NULL);
     htab_free(&k->referenced, NULL);
+    htab_free(&k->table_files, NULL);
     arena_clear(&k->arena);
     free(k->sorted);
     free(k);

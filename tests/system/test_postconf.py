@@ -160,5 +160,23 @@ def test_broken_service_can_be_repaired(suite, etc):
     assert " 7 " in postconf(suite, etc, "-M", "pickup").stdout
 
 
+def test_database_files(suite, etc):
+    """Settings in the files of database clients are checked as those in main.cf are."""
+    (etc / "my.cf").write_text("hosts = a\nqeury = SELECT 1\nuser = u\nuser = v\nttl = 5\n")
+    with open(etc / "main.cf", "a", encoding="utf-8") as f:
+        f.write(f"transport_maps = mysql:{etc}/my.cf, proxy:mysql:{etc}/my.cf memcache:{etc}/my.cf\n"
+                f"virtual_alias_maps = pgsql:{etc}/none.cf\n")
+    assert sorted(postconf(suite, etc, "-n").stderr.splitlines()) == [
+        f'postconf: warning: {etc}/my.cf, line 4: overriding earlier entry: user=u',
+        f'postconf: warning: {etc}/my.cf, line 4: overriding earlier entry: user=u',
+        f'postconf: warning: memcache:{etc}/my.cf: unused parameter: hosts=a',
+        f'postconf: warning: memcache:{etc}/my.cf: unused parameter: qeury=SELECT 1',
+        f'postconf: warning: memcache:{etc}/my.cf: unused parameter: user=u',
+        f'postconf: warning: memcache:{etc}/my.cf: unused parameter: user=v',
+        f'postconf: warning: mysql:{etc}/my.cf: unused parameter: qeury=SELECT 1',
+        f'postconf: warning: mysql:{etc}/my.cf: unused parameter: ttl=5',
+        f'postconf: warning: open "pgsql" configuration "{etc}/none.cf": No such file or directory']
+
+
 if __name__ == "__main__":
     record(sys.argv[1], [pathlib.Path(p) for p in sys.argv[2:]] or CASES)
