@@ -6,50 +6,16 @@
  *   request.c    who is to be told what
  *   notice.c     one notice: composed and submitted
  *   report.c     what a notice says about each recipient
- *   template.c   the texts of notices, built in or from bounce_template_file
  */
 #ifndef BOUNCE_BOUNCE_H
 #define BOUNCE_BOUNCE_H
 
-#include "base/arena.h"
-#include "base/str.h"
-#include "conf/conf.h"
 #include "mail/delivery_log.h"
+#include "mail/notice_template.h"
 #include "mail/queue_dir.h"
 #include "mail/queue_file.h"
 #include "rpc/bounce.h"
 #include "rpc/submit.h"
-
-/* --- template.c ------------------------------------------------------------------- */
-
-enum template_kind {
-    TEMPLATE_FAILURE,
-    TEMPLATE_DELAY,
-    TEMPLATE_SUCCESS,
-    TEMPLATE_VERIFY,
-    TEMPLATE_COUNT
-};
-
-struct template
-{
-    struct view charset, from, subject;
-    struct view postmaster_subject;
-    struct view body;   /* lines, not expanded */
-    const char *origin; /* file, or "[built-in]" */
-};
-
-struct templates {
-    struct arena arena;
-    struct template of[TEMPLATE_COUNT];
-};
-
-/* The built-in texts, replaced by those that the file named by bounce_template_file
- * has.  A file that cannot be used is reported and ignored: notices must go out. */
-void templates_load(struct templates *templates, const struct conf *conf);
-void templates_free(struct templates *templates);
-/* The body with its $names expanded. */
-void template_expand(const struct template *template, enum template_kind kind,
-                     const struct conf *conf, struct str *out);
 
 /* --- request.c -------------------------------------------------------------------- */
 
@@ -57,7 +23,7 @@ struct bouncer {
     const struct conf *conf;
     struct queue_dirs *dirs;
     struct submit_client *cleanup;
-    struct templates templates;
+    struct notice_templates templates;
 };
 
 /* Do what REQUEST asks for.  Waits. */

@@ -18,7 +18,7 @@ static void bounce_open(struct service_context *context)
     }
     struct bouncer *bouncer = xcalloc(1, sizeof(*bouncer));
     bouncer->conf = context->conf;
-    templates_load(&bouncer->templates, context->conf);
+    notice_templates_load(&bouncer->templates, context->conf);
     context->state = bouncer;
 }
 
@@ -53,7 +53,7 @@ static void bounce_close(struct service_context *context)
     }
     submit_client_free(&bouncer->cleanup);
     queue_dirs_free(&bouncer->dirs);
-    templates_free(&bouncer->templates);
+    notice_templates_free(&bouncer->templates);
     free(bouncer);
     context->state = NULL;
 }

@@ -63,7 +63,8 @@ static void send_envelope(struct draft *draft)
 static void add_headers(struct draft *draft)
 {
     const struct notice *notice = draft->notice;
-    const struct template *template = &notice->bouncer->templates.of[notice->template];
+    const struct notice_template *template =
+        &notice->bouncer->templates.of[notice->template];
     const char *host = conf_str(draft->conf, P_myhostname);
     char date[MAIL_DATE_MAX];
     STR_AUTO struct str recipient = {0};
@@ -103,14 +104,15 @@ static void begin_part(struct draft *draft, const char *description, const char 
 static void add_text_part(struct draft *draft)
 {
     const struct notice *notice = draft->notice;
-    const struct template *template = &notice->bouncer->templates.of[notice->template];
+    const struct notice_template *template =
+        &notice->bouncer->templates.of[notice->template];
     STR_AUTO struct str type = {0};
     bool utf8 = conf_bool(draft->conf, P_smtputf8_enable);
     str_add_cstr(&type, "text/plain; charset=");
     str_add(&type, utf8 ? VIEW("utf-8") : template->charset);
     begin_part(draft, "Notification", "", str_ptr(&type), draft->eight_bit);
     if (!notice->to_postmaster) {
-        template_expand(template, notice->template, draft->conf, &draft->text);
+        notice_template_expand(template, notice->template, draft->conf, &draft->text);
     }
     for (size_t i = 0; i < notice->record_count; i++) {
         str_add_byte(&draft->text, '\n');

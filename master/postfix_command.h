@@ -28,11 +28,22 @@ void control_close(struct control *control);
 /* Log as "postfix/postfix-script" to the mail log, and to standard error if that is a
  * terminal. OWN_STDOUT: a log on standard output is ours to write (start-fg). */
 void control_log(const struct control *control, bool own_stdout);
+/* Log as "postfix/postfix-script" again, after something else. */
+void control_tag(const struct control *control);
 /* End, saying what is wrong, unless main.cf and master.cf are good.  ALWAYS: say it on
  * standard error even when that is no terminal. */
 void control_need_config(const struct control *control, bool always);
+/* The same, and point out settings that have no effect. */
+void control_examine_config(const struct control *control, bool always);
 /* End unless the caller is root or the owner of the instance. */
 void control_need_rights(const struct control *control);
+
+/* postfix_notices.c */
+struct master_cf;
+/* Tell when the configuration asks for defaults of an old release. */
+void notice_compatibility(const struct control *control);
+/* Warn about parameters that are set and that no program acts on yet; their number. */
+int notice_unread(const struct control *control, const struct master_cf *services);
 
 /* postfix_control.c: the life cycle; each returns the exit status. */
 int control_start(struct control *control);

@@ -135,13 +135,20 @@ static void log_leniently(const struct control *control, bool own_stdout)
     free(prefixes);
 }
 
-void control_log(const struct control *control, bool own_stdout)
+void control_tag(const struct control *control)
 {
-    char *name = read_value(control, "syslog_name", "postfix");
-    char *host = read_value(control, "myhostname", "localhost");
     /* Kept by the log for the life of the process. */
     static char program[128];
+    char *name = read_value(control, "syslog_name", "postfix");
     (void)snprintf(program, sizeof(program), "%s/postfix-script", name);
+    free(name);
+    log_init(program);
+    log_set_tag(program);
+}
+
+void control_log(const struct control *control, bool own_stdout)
+{
+    char *host = read_value(control, "myhostname", "localhost");
     bool good = control->problems.len == 0;
     bool to_stdout =
         good && strcmp(conf_str(control->conf, P_maillog_file), "/dev/stdout") == 0;
@@ -151,10 +158,8 @@ void control_log(const struct control *control, bool own_stdout)
     } else {
         log_leniently(control, own_stdout);
     }
-    log_init(program);
-    log_set_tag(program);
+    control_tag(control);
     log_set_host(host);
-    free(name);
     free(host);
 }
 
@@ -178,13 +183,25 @@ NORETURN static void refuse(const struct control *control, bool always)
 }
 
 /* Programs that read the output of these commands know the message as postconf's. */
-NORETURN static void refuse_as_postconf(const struct control *control, const char *text)
+NORETURN static void refuse_as_postconf(const struct control *control)
 {
     const char *commands = conf_str(control->conf, P_command_directory);
-    if (text != NULL) {
-        (void)fprintf(stderr, "%s/postconf: fatal: %s\n", commands, text);
-    }
     log_fatal("cannot execute %s/postconf!", commands);
+}
+
+/* TEXT does not always say where, and never what would be right: the log gets that. */
+NORETURN static void refuse_services(const struct control *control,
+                                     const struct master_cf *services, const char *text)
+{
+    (void)fprintf(stderr, "%s/postconf: fatal: %s\n",
+                  conf_str(control->conf, P_command_directory), text);
+    if (services->allowed != NULL) {
+        log_error("%s/master.cf, line %d: %s (allowed: %s)", control->config_directory,
+                  services->error_line, text, services->allowed);
+    } else {
+        log_error("%s", text);
+    }
+    refuse_as_postconf(control);
 }
 
 /* postconf knows which settings nobody reads, and says so. */
@@ -196,11 +213,11 @@ static void run_postconf(const struct control *control)
     int status = control_run(path, argv, true);
     free(path);
     if (status != 0) {
-        refuse_as_postconf(control, NULL);
+        refuse_as_postconf(control);
     }
 }
 
-void control_need_config(const struct control *control, bool always)
+static void need_config(const struct control *control, bool always, bool examine)
 {
     struct master_cf services;
     struct err err;
@@ -208,10 +225,23 @@ void control_need_config(const struct control *control, bool always)
         refuse(control, always);
     }
     if (master_cf_read(control->config_directory, &services, &err) != OK) {
-        refuse_as_postconf(control, err.text);
+        refuse_services(control, &services, err.text);
+    }
+    run_postconf(control);
+    if (examine) {
+        (void)notice_unread(control, &services);
     }
     master_cf_done(&services);
-    run_postconf(control);
+}
+
+void control_need_config(const struct control *control, bool always)
+{
+    need_config(control, always, false);
+}
+
+void control_examine_config(const struct control *control, bool always)
+{
+    need_config(control, always, true);
 }
 
 static bool owns(const char *path, bool *exists)

@@ -117,7 +117,7 @@ static void prepare_start(struct control *control)
     if (control_master_pid(control) != 0) {
         log_fatal("the Postfix mail system is already running");
     }
-    control_need_config(control, false);
+    control_examine_config(control, false);
     if (!directories_make(control)) {
         log_fatal("Postfix integrity check failed!");
     }
@@ -213,7 +213,7 @@ int control_drain(struct control *control)
 int control_reload(struct control *control)
 {
     (void)need_running(control);
-    control_need_config(control, true);
+    control_examine_config(control, true);
     (void)signal_master(control, SIGHUP, "refreshing");
     return EXIT_SUCCESS;
 }
@@ -247,7 +247,7 @@ int control_flush(struct control *control)
 
 int control_check(struct control *control)
 {
-    control_need_config(control, false);
+    control_examine_config(control, false);
     if (!directories_make(control)) {
         log_fatal("Postfix integrity check failed!");
     }

@@ -103,6 +103,7 @@ int main(int argc, char **argv)
     control_open(&control, directory);
     control_need_rights(&control);
     control_log(&control, strcmp(name, "start-fg") == 0);
+    notice_compatibility(&control);
     int status = run_command(&control, name, optind + 1 < argc);
     control_close(&control);
     return status;

@@ -46,6 +46,9 @@ static void add_change(struct changes *changes, const char *operand)
         if (strchr(operand, '=') != NULL) {
             log_fatal("-X or -# requires parameter names without value");
         }
+        if (change.name.len == 0) {
+            log_fatal("-X or -# requires non-blank parameter names");
+        }
     } else if (!conf_split_setting(view_cstr(operand), &change.name, &change.value,
                                    &err)) {
         log_fatal("%s", err.text);

@@ -49,14 +49,19 @@ static void parse_new_line(struct edit *edit, struct change *change)
 static void check_field_value(struct change *change)
 {
     struct view name = change->pattern.parts[2];
+    if (view_equal_cstr(name, "*")) {
+        log_fatal("-Fe does not accept wild-card field name");
+    }
     if (!master_field_find(name, &change->field)) {
         log_fatal("invalid service attribute name: \"%.*s\"", VIEW_ARG(name));
     }
     struct view rest = change->value;
     struct view word;
-    bool one_word = view_next_word(&rest, " \t\r\n\v\f", &word) && rest.len == 0;
-    if (!master_field_valid(change->field, change->value) ||
-        (change->field != FIELD_COMMAND && !one_word)) {
+    if (change->field != FIELD_COMMAND && view_next_word(&rest, " \t\r\n\v\f", &word) &&
+        word.len < change->value.len) {
+        log_fatal("-Fe does not accept whitespace in non-command field");
+    }
+    if (!master_field_valid(change->field, change->value)) {
         log_fatal("invalid %s field \"%.*s\" in \"%.*s\"",
                   master_field_name(change->field), VIEW_ARG(change->value),
                   VIEW_ARG(change->value));
@@ -208,6 +213,7 @@ static void add_service(struct str *out, const struct master_line *line)
 struct piece {
     struct view physical; /* from its first line up to the next logical line */
     struct master_line line;
+    const char *mistake; /* why LINE has no more than name and type; or NULL */
 };
 
 /* The last change that is about LINE, which is the one that -M makes; NULL: none. */
@@ -242,6 +248,9 @@ static void write_piece(struct edit *edit, struct piece *piece, struct str *out)
 {
     struct change *change = find_change(edit, &piece->line);
     const struct request *request = edit->request;
+    if (change != NULL && piece->mistake != NULL && request->mode != MODE_SERVICES) {
+        log_fatal("%s", piece->mistake);
+    }
     if (change == NULL) {
         copy_lines(out, piece->physical, "");
     } else if (request->mode == MODE_SERVICES) {
@@ -261,6 +270,25 @@ static void write_piece(struct edit *edit, struct piece *piece, struct str *out)
         }
         copy_lines(out, piece->physical, NULL);
         add_service(out, &line);
+    }
+}
+
+/* A line with a mistake must not keep anybody from removing it, or from changing
+ * others: its name and type are enough for that. */
+static void parse_piece(struct edit *edit, struct view text, int number,
+                        struct piece *piece)
+{
+    struct err err;
+    struct view word;
+    if (master_line_parse(&edit->arena, text, edit->file, number, &piece->line, &err) ==
+        OK) {
+        return;
+    }
+    piece->mistake = arena_strdup(&edit->arena, err.text);
+    for (int i = FIELD_SERVICE; i <= FIELD_TYPE; i++) {
+        piece->line.fields[i] = view_next_word(&text, " \t\r\n\v\f", &word)
+                                    ? arena_cstr(&edit->arena, word)
+                                    : "";
     }
 }
 
@@ -296,17 +324,13 @@ static void rewrite(struct edit *edit, struct edited_file *file)
     int number = count_lines(view_first(rest, head));
     copy_lines(&file->new, view_first(rest, head), "");
     for (rest = view_from(rest, head); rest.len > 0;) {
-        struct piece piece;
-        struct err err;
+        struct piece piece = {.mistake = NULL};
         size_t first = view_index(rest, '\n') + 1;
         size_t len = first + length_of_rest(view_from(rest, first));
         piece.physical = view_first(rest, len);
         struct logical_line reader = {.rest = piece.physical, .next_line = number};
         (void)logical_line_next(&reader);
-        if (master_line_parse(&edit->arena, str_view(&reader.text), edit->file,
-                              reader.line, &piece.line, &err) != OK) {
-            log_fatal("%s", err.text);
-        }
+        parse_piece(edit, str_view(&reader.text), reader.line, &piece);
         number = reader.next_line;
         logical_line_done(&reader);
         write_piece(edit, &piece, &file->new);

@@ -14,6 +14,7 @@
 #include "conf/expand.h"
 #include "conf/param_table.h"
 #include "conf/settings.h"
+#include "postconf/table_files.h"
 #include "postconf/tables.h"
 
 struct known {
@@ -21,8 +22,9 @@ struct known {
     const struct conf *conf;
     const struct services *services;
     bool warn;
-    struct htab *parameters; /* name to struct known_parameter */
-    struct htab *referenced; /* names that a value asks for */
+    struct htab *parameters;  /* name to struct known_parameter */
+    struct htab *referenced;  /* names that a value asks for */
+    struct htab *table_files; /* "type:file" that were looked at */
     const struct known_parameter **sorted;
 };
 
@@ -85,19 +87,32 @@ static void add_service(struct known *known, const struct master_line *line)
     }
 }
 
-/* Rows that belong to one service of the stock master.cf. */
-static bool is_of_service(enum param param)
+/* Rows that belong to the service "local", where there is one. */
+static bool is_of_local(enum param param)
 {
     return param == P_local_destination_concurrency_limit ||
            param == P_local_destination_recipient_limit ||
            param == P_local_transport_concurrency_limit;
 }
 
+static bool has_local(const struct services *services)
+{
+    for (int i = 0; i < services->count; i++) {
+        const struct master_line *line = &services->lines[i];
+        if (strcmp(line->fields[FIELD_SERVICE], "local") == 0 &&
+            agent_kind(line) != AGENT_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_rows(struct known *known)
 {
+    bool local = has_local(known->services);
     for (size_t i = 0; i < PARAM_COUNT; i++) {
         enum postconf_class class =
-            is_of_service((enum param)i) ? CLASS_SERVICE : CLASS_BUILTIN;
+            local && is_of_local((enum param)i) ? CLASS_SERVICE : CLASS_BUILTIN;
         add(known, view_cstr(param_row((enum param)i)->name), class, NULL);
     }
 }
@@ -182,19 +197,42 @@ static bool is_raw(struct view name)
     return param_find(name, &param) && param_row(param)->type == PARAM_RAW;
 }
 
+/* What becomes of VALUE is what a list is made from; false: nothing does. */
+static bool expand_quietly(const struct known *known, struct view value,
+                           struct str *out)
+{
+    char *text = xviewdup(value);
+    bool good = conf_expand(known->conf, text, out, NULL) == OK;
+    free(text);
+    return good;
+}
+
 /* Names that smtpd takes for restrictions of the user's own. */
 static void note_classes(struct known *known, struct view value)
 {
     STR_AUTO struct str expanded = {0};
     struct view item;
-    char *text = xviewdup(value);
-    if (conf_expand(known->conf, text, &expanded, NULL) == OK) {
+    if (expand_quietly(known, value, &expanded)) {
         struct view rest = str_view(&expanded);
         while (conf_list_next(&rest, &item)) {
             note_quietly(known, item);
         }
     }
-    free(text);
+}
+
+static void warn_braces(const struct scan *scan, struct view value)
+{
+    STR_AUTO struct str expanded = {0};
+    struct view place;
+    if (!scan->known->warn || view_index(value, '{') == value.len ||
+        !expand_quietly(scan->known, value, &expanded)) {
+        return;
+    }
+    const char *mistake = tables_check_braces(str_view(&expanded), &place);
+    if (mistake != NULL) {
+        log_warning("%s: %s in \"%.*s\"", scan->line != NULL ? "master.cf" : "main.cf",
+                    mistake, VIEW_ARG(place));
+    }
 }
 
 static void scan_value(void *context, struct view name, struct view value)
@@ -206,6 +244,10 @@ static void scan_value(void *context, struct view name, struct view value)
     (void)expand_scan(value, note_name, warn_syntax, scan);
     if (htab_get(scan->known->parameters, name) != NULL) {
         tables_each_setting(value, note_quietly, scan->known);
+        warn_braces(scan, value);
+        if (scan->known->warn) {
+            table_files_check(value, scan->known->table_files);
+        }
     }
     if (view_equal_cstr(name, "smtpd_restriction_classes")) {
         note_classes(scan->known, value);
@@ -230,22 +272,51 @@ static bool is_used(const struct known *known, struct view name)
            htab_get(known->referenced, name) != NULL;
 }
 
-static void report_unused(const char *file, struct view name, struct view value)
+static void report_unused(const char *file, int line, struct view name,
+                          struct view value)
 {
     log_warning("%s: unused parameter: %.*s=%.*s", file, VIEW_ARG(name),
                 VIEW_ARG(value));
     const char *suggestion = param_suggest(name);
     if (suggestion != NULL) {
-        log_hint("is \"%.*s\" a misspelling of \"%s\"?", VIEW_ARG(name), suggestion);
+        log_hint("%s, line %d: is \"%.*s\" a misspelling of \"%s\"?", file, line,
+                 VIEW_ARG(name), suggestion);
+    } else {
+        log_hint("%s, line %d: nothing reads \"%.*s\"", file, line, VIEW_ARG(name));
+    }
+}
+
+/* Postfix 3.9 and later warn; the words are theirs. */
+static void hint_outdated(const char *file, int line, struct view name)
+{
+    const char *replacement = param_replacement(name);
+    if (replacement != NULL && replacement[0] != '\0') {
+        log_hint(
+            "%s, line %d: support for parameter \"%.*s\" will be removed; instead, "
+            "specify \"%s\"",
+            file, line, VIEW_ARG(name), replacement);
+    } else if (replacement != NULL) {
+        log_hint(
+            "%s, line %d: support for parameter \"%.*s\" will be removed; instead, "
+            "do not specify (leave at default)",
+            file, line, VIEW_ARG(name));
+    }
+}
+
+static void check_name(const struct known *known, const char *file, int line,
+                       struct view name, struct view value)
+{
+    if (!is_used(known, name)) {
+        report_unused(file, line, name, value);
+    } else {
+        hint_outdated(file, line, name);
     }
 }
 
 static void check_option(void *context, struct view name, struct view value)
 {
     const struct scan *scan = context;
-    if (!is_used(scan->known, name)) {
-        report_unused(file_of(scan), name, value);
-    }
+    check_name(scan->known, file_of(scan), scan->line->line, name, value);
 }
 
 /* The user's own names of main.cf become known. */
@@ -281,6 +352,7 @@ struct known *known_new(const struct conf *conf, const struct services *services
     known->warn = warn;
     known->parameters = htab_new();
     known->referenced = htab_new();
+    known->table_files = htab_new();
     add_rows(known);
     for (int i = 0; i < services->count; i++) {
         add_service(known, &services->lines[i]);
@@ -296,10 +368,8 @@ void known_report_unused(struct known *known, bool main_cf)
     size_t cursor = 0;
     const struct conf_setting *setting;
     while (main_cf && (setting = conf_next_setting(known->conf, &cursor)) != NULL) {
-        struct view name = view_cstr(setting->name);
-        if (!is_used(known, name)) {
-            report_unused(conf_file(known->conf), name, view_cstr(setting->value));
-        }
+        check_name(known, conf_file(known->conf), setting->line,
+                   view_cstr(setting->name), view_cstr(setting->value));
     }
     each_service_option(known, check_option);
 }
@@ -309,6 +379,7 @@ void known_free(struct known **known)
     struct known *k = *known;
     htab_free(&k->parameters, NULL);
     htab_free(&k->referenced, NULL);
+    htab_free(&k->table_files, NULL);
     arena_clear(&k->arena);
     free(k->sorted);
     free(k);

@@ -106,7 +106,14 @@ static void show_names(const char *const *names)
     }
 }
 
-static void run(const struct request *request)
+static void show_texts(const struct request *request)
+{
+    struct conf *conf = open_conf(request);
+    show_templates(request, conf);
+    conf_free(&conf);
+}
+
+static int run(const struct request *request)
 {
     /* mailbox_delivery_lock, in the order of the local delivery agent's table */
     static const char *const locks[] = {"flock", "fcntl", "dotlock", NULL};
@@ -121,6 +128,12 @@ static void run(const struct request *request)
     case MODE_CLIENT_SASL:
         /* No SASL implementation is built yet: the list is empty. */
         break;
+    case MODE_TEMPLATES:
+    case MODE_TEMPLATE_TEXTS:
+        show_texts(request);
+        break;
+    case MODE_TLS:
+        return show_tls(request->tls_query) ? EXIT_SUCCESS : EXIT_FAILURE;
     case MODE_MAIN:
     case MODE_SERVICES:
     case MODE_FIELDS:
@@ -132,6 +145,7 @@ static void run(const struct request *request)
         }
         break;
     }
+    return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -139,10 +153,10 @@ int main(int argc, char **argv)
     struct request request;
     (void)command_init(argc, argv);
     request_parse(argc, argv, &request);
-    run(&request);
+    int status = run(&request);
     request_done(&request);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         log_fatal("write standard output: %m");
     }
-    return 0;
+    return status;
 }

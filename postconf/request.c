@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The command line of postconf: one mode, and options that this mode knows.  What is
- * not built is refused by name.
- */
+/* The command line of postconf: one mode, and options that this mode knows. */
 #include "postconf/request.h"
 
 #include <stdlib.h>
@@ -12,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "conf/conf.h"
 
 static const char usage[] =
@@ -26,20 +24,31 @@ static const char usage[] =
     "[-T compile-version|run-version|public-key-algorithms] [-v (verbose)] "
     "[-x (expand parameter values)] [-X (exclude)] [-# (comment-out)] [name...]";
 
-/* Options that choose a mode, and what each mode lets stand beside itself. */
-static const char mode_options[] = "aAFlmMpP";
+/* Everything below is in the order in which messages name options. */
+static const char mode_options[] = "aAbFlmMpPtT";
+static const char other_options[] = "defhHjnoxX#";
+/* Of each group at most one may be given. */
+static const char *const exclusive[] = {mode_options, "denX#", "efX#",
+                                        "exX#",       "deoX#", "ehHX#"};
+static const char message_order[] = "aAbdefFhHjlmMnopPtTxX#";
+/* What each mode, and -j, lets stand beside itself. */
 static const struct {
-    char mode;
+    char option;
     const char *allowed;
-} mode_allows[] = {
-    {'p', "defhHnxX#"}, {'M', "efxX#"}, {'F', "efhHx"}, {'P', "efhHxX"},
-    {'a', ""},          {'A', ""},      {'l', ""},      {'m', ""},
+} allows[] = {
+    {'p', other_options},
+    {'M', "efjoxX#"},
+    {'F', "efhHjox"},
+    {'P', "efhHjoxX"},
+    {'a', ""},
+    {'A', ""},
+    {'b', ""},
+    {'l', ""},
+    {'m', ""},
+    {'t', ""},
+    {'T', ""},
+    {'j', "djnox"},
 };
-static const char other_options[] = "defhHnxX#";
-/* Pairs that exclude each other, whatever the mode. */
-static const char *const exclusive[] = {"de", "dn", "dX", "d#", "ef", "eh", "eH", "en",
-                                        "ex", "eX", "e#", "fX", "f#", "hH", "hX", "h#",
-                                        "HX", "H#", "nX", "n#", "xX", "x#", "X#"};
 
 struct seen {
     bool option[128];
@@ -50,42 +59,59 @@ static bool has(const struct seen *seen, char option)
     return seen->option[(unsigned char)option & 127];
 }
 
-static void check_modes(const struct seen *seen, struct request *request)
+/* " -x" for each option that is in OPTIONS and was given. */
+static int list_options(const struct seen *seen, const char *options, struct str *out)
 {
-    char found = '\0';
+    int count = 0;
+    str_clear(out);
+    for (const char *at = message_order; *at != '\0'; at++) {
+        if (has(seen, *at) && strchr(options, *at) != NULL) {
+            str_printf(out, " -%c", *at);
+            count++;
+        }
+    }
+    return count;
+}
+
+static void check_exclusive(const struct seen *seen)
+{
+    STR_AUTO struct str given = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(exclusive); i++) {
+        if (list_options(seen, exclusive[i], &given) > 1) {
+            log_fatal("specify one of%s", str_ptr(&given));
+        }
+    }
+}
+
+static enum postconf_mode find_mode(const struct seen *seen)
+{
     for (const char *at = mode_options; *at != '\0'; at++) {
         if (has(seen, *at)) {
-            if (found != '\0') {
-                log_fatal("specify one of -%c -%c", found, *at);
-            }
-            found = *at;
+            return (enum postconf_mode) * at;
         }
     }
-    request->mode = found != '\0' ? (enum postconf_mode)found : MODE_MAIN;
+    return MODE_MAIN;
 }
 
-static void check_pairs(const struct seen *seen)
+/* What stands beside OPTION and must not. */
+static void check_allowed(const struct seen *seen, char option)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(exclusive); i++) {
-        if (has(seen, exclusive[i][0]) && has(seen, exclusive[i][1])) {
-            log_fatal("specify one of -%c -%c", exclusive[i][0], exclusive[i][1]);
-        }
+    STR_AUTO struct str given = {0};
+    char others[sizeof(other_options)];
+    size_t i = 0;
+    while (allows[i].option != option) {
+        i++;
+        CHECK(i < ARRAY_SIZE(allows));
     }
-}
-
-static void check_allowed(const struct seen *seen, enum postconf_mode mode)
-{
-    const char *allowed = "";
-    CHECK(strchr(mode_options, (char)mode) != NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(mode_allows); i++) {
-        if (mode_allows[i].mode == (char)mode) {
-            allowed = mode_allows[i].allowed;
-        }
-    }
+    size_t count = 0;
     for (const char *at = other_options; *at != '\0'; at++) {
-        if (has(seen, *at) && strchr(allowed, *at) == NULL) {
-            log_fatal("with option -%c, do not specify -%c", (char)mode, *at);
+        if (strchr(allows[i].allowed, *at) == NULL) {
+            others[count++] = *at;
         }
+    }
+    others[count] = '\0';
+    if (list_options(seen, others, &given) > 0) {
+        log_fatal("with option -%c, do not specify%s", option, str_ptr(&given));
     }
 }
 
@@ -139,15 +165,30 @@ static void take_option(struct request *request, struct seen *seen, int option)
     case 'v':
         log_set_verbose(log_verbose() + 1);
         break;
-    case 'b':
-    case 't':
     case 'T':
-        log_fatal("option -%c is not built", option);
+        if (request->tls_query != NULL) {
+            log_fatal("At most one -T <mode> option may be specified");
+        }
+        request->tls_query = optarg;
+        break;
     case '?':
         log_fatal("%s", usage);
     default:
-        seen->option[option & 127] = true;
+        break;
     }
+    seen->option[option & 127] = true;
+    if (has(seen, 'b') && has(seen, 't')) {
+        log_fatal("specify one of -b and -t");
+    }
+}
+
+/* An operand with '=' is an edit, where there is something to edit. */
+static bool has_edit_operand(const struct request *request)
+{
+    bool editable = request->mode == MODE_MAIN || request->mode == MODE_SERVICES ||
+                    request->mode == MODE_FIELDS || request->mode == MODE_OPTIONS;
+    return editable && request->operand_count > 0 &&
+           strchr(request->operands[0], '=') != NULL;
 }
 
 void request_parse(int argc, char **argv, struct request *out)
@@ -155,20 +196,24 @@ void request_parse(int argc, char **argv, struct request *out)
     struct seen seen = {{false}};
     int option;
     *out = (struct request){.classes = CLASS_BUILTIN | CLASS_SERVICE | CLASS_USER};
-    while ((option = getopt(argc, argv, "aAbc:C:defFhHlmMno:pPtT:vxX#")) != -1) {
+    while ((option = getopt(argc, argv, "+aAbc:C:defFhHjlmMno:pPtT:vxX#")) != -1) {
         take_option(out, &seen, option);
     }
     out->operands = argv + optind;
     out->operand_count = argc - optind;
-    check_modes(&seen, out);
-    if (out->operand_count > 0 && strchr(out->operands[0], '=') != NULL) {
+    out->mode = find_mode(&seen);
+    if (has_edit_operand(out)) {
         seen.option['e'] = true;
     }
-    check_pairs(&seen);
-    check_allowed(&seen, out->mode);
+    check_exclusive(&seen);
+    check_allowed(&seen, (char)out->mode);
+    if (has(&seen, 'j')) {
+        check_allowed(&seen, 'j');
+    }
     out->defaults = has(&seen, 'd');
     out->edit = has(&seen, 'e');
     out->fold = has(&seen, 'f');
+    out->json = has(&seen, 'j');
     out->hide_names = has(&seen, 'h');
     out->hide_values = has(&seen, 'H');
     out->only_set = has(&seen, 'n');

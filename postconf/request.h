@@ -14,7 +14,10 @@ enum postconf_mode {
     MODE_MAP_TYPES = 'm',
     MODE_LOCK_TYPES = 'l',
     MODE_SERVER_SASL = 'a',
-    MODE_CLIENT_SASL = 'A'
+    MODE_CLIENT_SASL = 'A',
+    MODE_TEMPLATES = 't',      /* texts of bounces */
+    MODE_TEMPLATE_TEXTS = 'b', /* the same, $names expanded */
+    MODE_TLS = 'T'
 };
 
 enum postconf_class { CLASS_BUILTIN = 1, CLASS_SERVICE = 2, CLASS_USER = 4 };
@@ -24,6 +27,7 @@ struct request {
     bool defaults;          /* -d */
     bool edit;              /* -e, or an operand with '=' */
     bool fold;              /* -f */
+    bool json;              /* -j */
     bool hide_names;        /* -h */
     bool hide_values;       /* -H */
     bool only_set;          /* -n */
@@ -31,6 +35,7 @@ struct request {
     bool remove;            /* -X */
     bool comment_out;       /* -# */
     const char *directory;  /* -c, or NULL */
+    const char *tls_query;  /* -T */
     unsigned classes;       /* -C */
     const char **overrides; /* -o, NULL-terminated */
     int override_count;

@@ -65,23 +65,23 @@ bool service_pattern_parse(struct view text, int most, struct service_pattern *o
 {
     CHECK(most > 0 && (size_t)most <= ARRAY_SIZE(out->parts));
     *out = (struct service_pattern){.count = 0};
-    do {
-        if (out->count == most) {
-            return false;
-        }
-        size_t slash = out->count + 1 < most ? view_index(text, '/') : text.len;
+    if (text.len == 0 || text.ptr[0] == '/') {
+        return false;
+    }
+    while (text.len > 0) {
+        size_t slash = view_index(text, '/');
         struct view part = view_first(text, slash);
-        if (view_index(part, '*') < part.len && part.len > 1) {
+        text = view_from(text, slash + 1);
+        if (part.len == 0) {
+            continue;
+        }
+        bool wild_inside = view_index(part, '*') < part.len && part.len > 1;
+        if (out->count == most || wild_inside) {
             return false;
         }
         out->parts[out->count++] = part;
-        text = view_from(text, slash);
-        if (text.len > 0) {
-            text = view_from(text, 1);
-        } else {
-            return true;
-        }
-    } while (true);
+    }
+    return true;
 }
 
 bool service_pattern_part(const struct service_pattern *pattern, int part,

@@ -25,7 +25,8 @@ struct service_pattern {
     struct view parts[3];
     int count;
 };
-/* False when TEXT has more than MOST parts or a "*" inside a part. */
+/* Slashes at the end do not count.  False when TEXT has none or more than MOST parts,
+ * or a "*" inside a part. */
 bool service_pattern_parse(struct view text, int most, struct service_pattern *out);
 /* Parts that PATTERN does not have match anything. */
 bool service_pattern_part(const struct service_pattern *pattern, int part,

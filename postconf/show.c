@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "conf/expand.h"
 #include "conf/param_table.h"
 #include "conf/settings.h"
 #include "postconf/print.h"
@@ -38,6 +39,13 @@ void show_check_settings(const struct conf *conf)
             free(show_expand(conf, setting->value));
         }
     }
+    uint64_t level;
+    char *text = show_expand(conf, conf_written(conf, P_compatibility_level));
+    if (!expand_parse_level(view_cstr(text), &level)) {
+        log_warning("malformed compatibility level syntax: \"%s\"", text);
+        log_fatal("macro processing error");
+    }
+    free(text);
 }
 
 /* The text of PARAMETER before expansion. */

@@ -14,6 +14,10 @@ void show_parameters(const struct request *request, const struct conf *conf,
 /* -M, -F, -P: what REQUEST's patterns match, or all. */
 void show_services(const struct request *request, const struct conf *conf,
                    const struct services *services);
+/* -t, -b: the texts of bounces, as templates or as they would be sent. */
+void show_templates(const struct request *request, const struct conf *conf);
+/* -T: what QUERY asks about the TLS library; false: nothing that is known. */
+bool show_tls(const char *query);
 /* A parameter of the table that is set and whose value makes no sense ends the process.
  */
 void show_check_settings(const struct conf *conf);

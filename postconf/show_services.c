@@ -3,7 +3,6 @@
  * master.cf as lines (-M), as "service/type/field = value" (-F), and as
  * "service/type/parameter = value" (-P).
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -111,40 +110,28 @@ static struct master_line normal_line(const struct view_of_service *v)
 
 static void show_line(const struct view_of_service *v)
 {
-    STR_AUTO struct str text = {0};
     struct master_line line = normal_line(v);
-    format_service(&line, v->request->fold, &text);
-    (void)puts(str_ptr(&text));
+    print_service(v->request, &line);
 }
 
-static void show_named(const struct view_of_service *v, const char *name,
-                       const char *value)
+static const char *full_name(const struct view_of_service *v, const char *name)
 {
-    const char *full =
-        arena_printf(v->arena, "%s/%s/%s", v->line->fields[FIELD_SERVICE],
-                     v->line->fields[FIELD_TYPE], name);
-    print_setting(v->request, full, value);
+    return arena_printf(v->arena, "%s/%s/%s", v->line->fields[FIELD_SERVICE],
+                        v->line->fields[FIELD_TYPE], name);
 }
 
 static void show_fields(const struct view_of_service *v,
                         const struct service_pattern *pattern)
 {
-    STR_AUTO struct str command = {0};
     for (int i = 0; i < FIELD_COMMAND; i++) {
         const char *name = master_field_name((enum master_field)i);
         if (service_pattern_part(pattern, 2, view_cstr(name))) {
-            show_named(v, name, v->line->fields[i]);
+            print_setting(v->request, full_name(v, name), v->line->fields[i]);
         }
     }
     if (service_pattern_part(pattern, 2, VIEW("command"))) {
         struct master_line line = normal_line(v);
-        for (int i = 0; i < line.word_count; i++) {
-            if (i > 0) {
-                str_add_byte(&command, ' ');
-            }
-            format_word(&command, line.words[i]);
-        }
-        show_named(v, "command", str_ptr(&command));
+        print_command(v->request, full_name(v, "command"), &line);
     }
 }
 
@@ -193,8 +180,9 @@ static bool show_options(const struct view_of_service *v,
     for (size_t i = 0; i < count; i++) {
         if (service_pattern_part(pattern, 2, options[i].name)) {
             matched = true;
-            show_named(v, arena_cstr(v->arena, options[i].name),
-                       option_value(v, options[i].value));
+            print_setting(v->request,
+                          full_name(v, arena_cstr(v->arena, options[i].name)),
+                          option_value(v, options[i].value));
         }
     }
     return matched;

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "conf/conf.h"
+#include "conf/reference.h"
 
 static const char *const ldap_settings[] = {"bind",
                                             "bind_dn",
@@ -51,16 +52,19 @@ static const char *const ldap_settings[] = {"bind",
                                             "version",
                                             NULL};
 static const char *const mysql_settings[] = {"additional_conditions",
+                                             "charset",
                                              "dbname",
                                              "domain",
                                              "expansion_limit",
                                              "hosts",
+                                             "idle_interval",
                                              "option_file",
                                              "option_group",
                                              "password",
                                              "query",
                                              "require_result_set",
                                              "result_format",
+                                             "retry_interval",
                                              "select_field",
                                              "select_function",
                                              "table",
@@ -79,9 +83,11 @@ static const char *const pgsql_settings[] = {"additional_conditions",
                                              "encoding",
                                              "expansion_limit",
                                              "hosts",
+                                             "idle_interval",
                                              "password",
                                              "query",
                                              "result_format",
+                                             "retry_interval",
                                              "select_field",
                                              "select_function",
                                              "table",
@@ -92,18 +98,28 @@ static const char *const sqlite_settings[] = {
     "additional_conditions", "dbpath",       "domain", "expansion_limit", "query",
     "result_format",         "select_field", "table",  "where_field",     NULL};
 static const char *const memcache_settings[] = {
-    "backup",      "data_size_limit", "domain",  "flags",
-    "key_format",  "line_size_limit", "max_try", "memcache",
-    "retry_pause", "timeout",         "ttl",     NULL};
+    "backup",     "data_size_limit", "domain",          "flags",
+    "key_digest", "key_format",      "line_size_limit", "max_try",
+    "memcache",   "retry_pause",     "timeout",         "ttl",
+    NULL};
+
+static const char *const mongodb_settings[] = {"collection",
+                                               "dbname",
+                                               "domain",
+                                               "expansion_limit",
+                                               "projection",
+                                               "query_filter",
+                                               "result_attribute",
+                                               "result_format",
+                                               "uri",
+                                               NULL};
 
 static const struct {
     const char *type;
     const char *const *settings;
-} types[] = {{"ldap", ldap_settings},
-             {"mysql", mysql_settings},
-             {"pgsql", pgsql_settings},
-             {"sqlite", sqlite_settings},
-             {"memcache", memcache_settings}};
+} types[] = {{"ldap", ldap_settings},         {"mysql", mysql_settings},
+             {"pgsql", pgsql_settings},       {"sqlite", sqlite_settings},
+             {"memcache", memcache_settings}, {"mongodb", mongodb_settings}};
 
 static void each_setting(struct view table, const char *const *settings,
                          void (*on_name)(void *context, struct view name),
@@ -115,6 +131,33 @@ static void each_setting(struct view table, const char *const *settings,
         str_printf(&name, "%.*s_%s", VIEW_ARG(table), *settings);
         on_name(context, str_view(&name));
     }
+}
+
+static const char *const *settings_of(struct view type)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        if (view_equal_cstr(type, types[i].type)) {
+            return types[i].settings;
+        }
+    }
+    return NULL;
+}
+
+bool tables_has_settings(struct view type)
+{
+    return settings_of(type) != NULL;
+}
+
+bool tables_has_setting(struct view type, struct view name)
+{
+    const char *const *settings = settings_of(type);
+    while (settings != NULL && *settings != NULL) {
+        if (view_equal_cstr(name, *settings)) {
+            return true;
+        }
+        settings++;
+    }
+    return false;
 }
 
 void tables_each_setting(struct view value,
@@ -131,10 +174,43 @@ void tables_each_setting(struct view value,
         if (table.len == 0 || table.ptr[0] == '/' || table.ptr[0] == '.') {
             continue;
         }
-        for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-            if (view_equal_cstr(view_first(item, colon), types[i].type)) {
-                each_setting(table, types[i].settings, on_name, context);
-            }
+        const char *const *settings = settings_of(view_first(item, colon));
+        if (settings != NULL) {
+            each_setting(table, settings, on_name, context);
         }
     }
+}
+
+/* Where a group starts in ITEM: at its start or behind "type:"; its length when there
+ * is none. */
+static size_t find_group(struct view item)
+{
+    size_t at = 0;
+    while (at < item.len && item.ptr[at] != '{') {
+        at += view_index(view_from(item, at), ':') + 1;
+    }
+    return at < item.len ? at : item.len;
+}
+
+const char *tables_check_braces(struct view value, struct view *place_out)
+{
+    struct view item;
+    struct view rest = value;
+    while (conf_list_next(&rest, &item)) {
+        size_t start = find_group(item);
+        if (start == item.len) {
+            continue;
+        }
+        *place_out = view_from(item, start);
+        size_t len = reference_bracketed(*place_out, '{', '}');
+        if (len == 0) {
+            *place_out = view_of(place_out->ptr,
+                                 (size_t)(value.ptr + value.len - place_out->ptr));
+            return "missing '}'";
+        }
+        if (len < place_out->len) {
+            return "syntax error after '}'";
+        }
+    }
+    return NULL;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/json.h"
+#include "base/utf8.h"
 #include "mail/date.h"
 #include "postqueue/postqueue.h"
 #include "sys/clock.h"
@@ -23,83 +25,26 @@ enum {
     KBYTE = 1024
 };
 
-/* Bytes of the UTF-8 character at the start of V, or 0 when it is none (RFC 3629). */
-static size_t utf8_length(struct view v)
-{
-    unsigned char first = (unsigned char)v.ptr[0];
-    size_t len = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || len > v.len) {
-        return 0;
-    }
-    for (size_t i = 1; i < len; i++) {
-        if (((unsigned char)v.ptr[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    unsigned char second = len > 1 ? (unsigned char)v.ptr[1] : 0;
-    bool overlong =
-        (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-    bool outside = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
-    return overlong || outside ? 0 : len;
-}
-
 /* Bytes at the start of TEXT that stand for themselves, which is nearly always all of
  * it. */
-static size_t plain_length(struct view text, bool json)
+static void add_plain(struct str *out, struct view *text)
 {
     size_t len = 0;
-    while (len < text.len && ascii_printable(text.ptr[len]) &&
-           !(json && (text.ptr[len] == '"' || text.ptr[len] == '\\'))) {
+    while (len < text->len && ascii_printable(text->ptr[len])) {
         len++;
     }
-    return len;
-}
-
-static void add_plain(struct str *out, struct view *text, bool json)
-{
-    size_t len = plain_length(*text, json);
     str_add(out, view_first(*text, len));
     *text = view_from(*text, len);
 }
 
 static void add_printable(struct str *out, struct view text)
 {
-    for (add_plain(out, &text, false); text.len > 0; add_plain(out, &text, false)) {
-        size_t len = utf8_length(text);
+    for (add_plain(out, &text); text.len > 0; add_plain(out, &text)) {
+        size_t len = utf8_sequence_length(text);
         bool printable = len > 1 || (len == 1 && ascii_printable(text.ptr[0]));
         str_add(out, printable ? view_first(text, len) : VIEW("?"));
         text = view_from(text, len > 0 ? len : 1);
     }
-}
-
-static void add_json_character(struct str *out, struct view character)
-{
-    static const char PLAIN[] = "\"\\\b\f\n\r\t", ESCAPED[] = "\"\\bfnrt";
-    char c = character.ptr[0];
-    const char *found = c != '\0' ? strchr(PLAIN, c) : NULL;
-    if (found != NULL) {
-        str_add_byte(out, '\\');
-        str_add_byte(out, ESCAPED[found - PLAIN]);
-    } else if (character.len == 1 && !ascii_printable(c)) {
-        str_printf(out, "\\u%04X", (unsigned)(unsigned char)c);
-    } else {
-        str_add(out, character);
-    }
-}
-
-static void add_json(struct str *out, struct view text)
-{
-    str_add_byte(out, '"');
-    for (add_plain(out, &text, true); text.len > 0; add_plain(out, &text, true)) {
-        size_t len = utf8_length(text);
-        if (len > 0) {
-            add_json_character(out, view_first(text, len));
-        } else {
-            str_add_cstr(out, "\\uFFFD");
-        }
-        text = view_from(text, len > 0 ? len : 1);
-    }
-    str_add_byte(out, '"');
 }
 
 static struct view sender_name(const struct queue_list_entry *entry)
@@ -111,10 +56,10 @@ static void add_json_recipients(struct str *line, const struct queue_list_entry 
 {
     for (size_t i = 0; i < entry->recipient_count; i++) {
         str_add_cstr(line, i > 0 ? ", {\"address\": " : "{\"address\": ");
-        add_json(line, entry->recipients[i].address);
+        json_add_string(line, entry->recipients[i].address);
         if (entry->recipients[i].reason.len > 0) {
             str_add_cstr(line, ", \"delay_reason\": ");
-            add_json(line, entry->recipients[i].reason);
+            json_add_string(line, entry->recipients[i].reason);
         }
         str_add_byte(line, '}');
     }
@@ -125,15 +70,15 @@ static void write_json(struct report *report, const struct queue_list_entry *ent
     struct str *line = &report->text;
     str_clear(line);
     str_add_cstr(line, "{\"queue_name\": ");
-    add_json(line, entry->queue_name);
+    json_add_string(line, entry->queue_name);
     str_add_cstr(line, ", \"queue_id\": ");
-    add_json(line, entry->queue_id);
+    json_add_string(line, entry->queue_id);
     str_printf(line,
                ", \"arrival_time\": %" PRId64 ", \"message_size\": %" PRId64
                ", \"forced_expire\": %s, \"sender\": ",
                entry->arrival_time / CLOCK_SECOND, entry->size,
                entry->forced_expire ? "true" : "false");
-    add_json(line, sender_name(entry));
+    json_add_string(line, sender_name(entry));
     str_add_cstr(line, ", \"recipients\": [");
     add_json_recipients(line, entry);
     str_add_cstr(line, "]}\n");

@@ -21,10 +21,22 @@ static void add_character(struct str *out, struct view character)
     }
 }
 
+/* What stands for itself, which is nearly always all of it. */
+static void add_plain(struct str *out, struct view *text)
+{
+    size_t len = 0;
+    while (len < text->len && ascii_printable(text->ptr[len]) &&
+           text->ptr[len] != '"' && text->ptr[len] != '\\') {
+        len++;
+    }
+    str_add(out, view_first(*text, len));
+    *text = view_from(*text, len);
+}
+
 void json_add_string(struct str *out, struct view text)
 {
     str_add_byte(out, '"');
-    while (text.len > 0) {
+    for (add_plain(out, &text); text.len > 0; add_plain(out, &text)) {
         size_t len = utf8_sequence_length(text);
         if (len > 0) {
             add_character(out, view_first(text, len));

@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "conf/conf_private.h"
 #include "conf/logical_line.h"
+#include "conf/look_alike.h"
+#include "conf/param_table.h"
 
 bool conf_split_setting(struct view text, struct view *name_out, struct view *value_out,
                         struct err *err)
@@ -33,41 +35,26 @@ bool conf_split_setting(struct view text, struct view *name_out, struct view *va
     return true;
 }
 
-/* Bytes of the character at the start of TEXT if it only looks like a space, and its
- * name. */
-static size_t false_space(struct view text, const char **name_out)
+static void warn_look_alike(const char *file, int number, struct view line)
 {
-    static const struct {
-        struct view bytes;
-        const char *name;
-    } spaces[] = {
-        {{"\xe3\x80\x80", 3}, "U+3000, an ideographic space,"},
-        {{"\xc2\xa0", 2}, "U+00A0, a no-break space,"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
-        if (view_starts(text, spaces[i].bytes)) {
-            *name_out = spaces[i].name;
-            return spaces[i].bytes.len;
-        }
+    STR_AUTO struct str what = {0};
+    int column;
+    if (look_alike_find(line, &column, &what)) {
+        bool space = strstr(str_ptr(&what), "space") != NULL;
+        log_warning("%s, line %d, column %d: %s is text here, not %s", file, number,
+                    column, str_ptr(&what), space ? "white space" : "syntax");
     }
-    return 0;
 }
 
-/* Columns count characters, as editors do. */
-static void warn_false_spaces(const char *file, int number, struct view line)
+/* White space in front turns a setting into more of the one before. */
+static void warn_swallowed(const char *file, int number, struct view line)
 {
-    int column = 0;
-    for (size_t i = 0; i < line.len; i++) {
-        if (((unsigned char)line.ptr[i] & 0xc0) == 0x80) {
-            continue;
-        }
-        column++;
-        const char *name = "";
-        if (false_space(view_from(line, i), &name) > 0) {
-            log_warning("%s, line %d, column %d: %s is text here, not white space",
-                        file, number, column, name);
-            return;
-        }
+    struct view name, value;
+    enum param param;
+    if (conf_split_setting(line, &name, &value, NULL) && param_find(name, &param)) {
+        log_warning("%s, line %d: starts with white space: this is no setting of %.*s "
+                    "but more of the setting above",
+                    file, number, VIEW_ARG(name));
     }
 }
 
@@ -88,11 +75,17 @@ static void warn_about_lines(const struct conf *conf)
 {
     struct view rest = str_view(&conf->text);
     struct view line;
+    int settings = 0;
     for (int number = 1; physical_line_next(&rest, &line); number++) {
-        if (!physical_line_is_filler(line)) {
-            warn_false_spaces(conf->file, number, line);
-            hint_trailing_comment(conf->file, number, line);
+        if (physical_line_is_filler(line)) {
+            continue;
         }
+        warn_look_alike(conf->file, number, line);
+        hint_trailing_comment(conf->file, number, line);
+        if (settings > 0 && physical_line_continues(line)) {
+            warn_swallowed(conf->file, number, line);
+        }
+        settings++;
     }
 }
 

@@ -36,6 +36,8 @@ const struct conf_setting *conf_put(struct conf *conf, struct view name,
                                     struct view value, int line);
 /* Read the settings in conf->text. */
 NODISCARD enum outcome conf_parse(struct conf *conf, bool warn, struct err *err);
+/* What NAME's value has to be: its row, that behind its family, or any text. */
+const struct param_row *conf_row_of(struct view name);
 /* Where mistakes of the expansion language go. */
 struct conf_report {
     void (*function)(void *context, const char *message);

@@ -175,7 +175,8 @@ static void test_warns(void **state)
                     "# \xe3\x80\x80 in a comment is fine\n"
                     "inet_interfaces = \n  all\n"
                     "myorigin = \xc3\xa9\xe3\x80\x80$mydomain\n"
-                    "relayhost = a\xc2\xa0\n");
+                    "relayhost = a\xc2\xa0\n"
+                    "\tmydomain = b\n  not = known\n");
     log_init("conf_test");
     log_set_stderr(false);
     log_set_hook(hear, &heard);
@@ -186,13 +187,14 @@ static void test_warns(void **state)
         "warning: %s/main.cf, line 6, column 13: U+3000, an ideographic space, is text "
         "here, not white space\n"
         "warning: %s/main.cf, line 7, column 14: U+00A0, a no-break space, is text "
-        "here, "
-        "not white space\n"
+        "here, not white space\n"
+        "warning: %s/main.cf, line 8: starts with white space: this is no setting of "
+        "mydomain but more of the setting above\n"
         "warning: %s/main.cf: logical line must not start with whitespace: \"  lost = "
         "1\"\n"
         "warning: %s/main.cf, line 4: overriding earlier entry: "
         "inet_interfaces=localhost\n",
-        dir, dir, dir, dir);
+        dir, dir, dir, dir, dir);
     assert_string_equal(heard.text, expected);
     assert_string_equal(conf_str(conf, P_inet_interfaces), "all");
     free(expected);

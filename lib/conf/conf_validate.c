@@ -6,6 +6,8 @@
  */
 #include "conf/conf_private.h"
 #include "conf/expand.h"
+#include "conf/settings.h"
+#include "conf/value.h"
 
 struct validation {
     void (*report)(void *context, const char *file, int line, const char *text);
@@ -24,16 +26,11 @@ static void report_mistake(void *context, const char *text)
     }
 }
 
-/* What NAME's value has to be: a row, the row behind a family, or any text. */
-static const struct param_row *find_row(struct view name)
+const struct param_row *conf_row_of(struct view name)
 {
     static const struct param_row any = {.type = PARAM_STR, .value = ""};
-    enum param param;
-    if (param_find(name, &param)) {
-        return param_row(param);
-    }
-    const struct param_family *family = param_family_of(name);
-    return family != NULL ? param_row(family->param) : &any;
+    const struct param_row *row = param_row_of(name);
+    return row != NULL ? row : &any;
 }
 
 static void check_setting(struct validation *v)
@@ -42,13 +39,16 @@ static void check_setting(struct validation *v)
     struct conf_value value;
     struct conf_report report = {report_mistake, v};
     struct view name = view_cstr(v->setting->name);
-    const struct param_row *row = find_row(name);
+    const struct param_row *row = conf_row_of(name);
     CHECK(row != NULL);
     int before = v->mistakes;
     bool good = conf_evaluate(v->conf, row, v->setting->name, v->setting->value,
                               &report, &value, &mistake);
     /* The language's own message says more than "processing error". */
     if (!good && v->mistakes == before) {
+        str_add_cstr(&mistake, " (allowed: ");
+        value_allowed(row, &mistake);
+        str_add_byte(&mistake, ')');
         report_mistake(v, str_ptr(&mistake));
     }
     uint64_t level;
@@ -71,4 +71,18 @@ bool conf_validate(const struct conf *conf,
         check_setting(&v);
     }
     return v.mistakes == 0;
+}
+
+void conf_each_unread(const struct conf *conf,
+                      void (*report)(void *context, const char *file, int line,
+                                     const char *name),
+                      void *context)
+{
+    size_t cursor = 0;
+    const struct conf_setting *setting;
+    while ((setting = conf_next_setting(conf, &cursor)) != NULL) {
+        if (setting->line > 0 && param_is_unread(view_cstr(setting->name))) {
+            report(context, conf->file, setting->line, setting->name);
+        }
+    }
 }

@@ -10,14 +10,27 @@ struct heard {
     int count;
 };
 
+/* Without what is allowed, which has its own test. */
 static void hear(void *context, const char *file, int line, const char *text)
 {
     struct heard *heard = context;
     size_t used = strlen(heard->text);
+    const char *allowed = strstr(text, " (allowed: ");
+    int len = (int)(allowed != NULL ? (size_t)(allowed - text) : strlen(text));
     (void)file;
     heard->count++;
-    (void)snprintf(heard->text + used, sizeof(heard->text) - used, "%d: %s\n", line,
-                   text);
+    (void)snprintf(heard->text + used, sizeof(heard->text) - used, "%d: %.*s\n", line,
+                   len, text);
+}
+
+static void hear_allowed(void *context, const char *file, int line, const char *text)
+{
+    struct heard *heard = context;
+    const char *allowed = strstr(text, " (allowed: ");
+    (void)file;
+    (void)line;
+    assert_non_null(allowed);
+    (void)snprintf(heard->text, sizeof(heard->text), "%s", allowed);
 }
 
 static void check(const char *text, const char *expected)
@@ -69,6 +82,31 @@ static void test_other_types(void **state)
           "1: parameter slow_destination_rate_delay: bad time value or unit: never\n");
 }
 
+static void test_says_what_is_allowed(void **state)
+{
+    static const char *const rows[][2] = {
+        {"message_size_limit = big\n", "a whole number of at least 0"},
+        {"default_delivery_slot_discount = 101\n", "a whole number from 0 to 100"},
+        {"biff = 2\n", "yes or no"},
+        {"queue_run_delay = 5x\n",
+         "a time of at least 1s: a number and s, m, h, d or w (without a unit: s)"},
+        {"maximal_queue_lifetime = 5x\n",
+         "a time from 0s to 100d: a number and s, m, h, d or w (without a unit: d)"},
+        {"mail_owner =\n", "a text of 1 or more characters"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct err err;
+        struct heard heard = {"", 0};
+        char expected[200];
+        struct conf *conf = conf_open_text("/nowhere", rows[i][0], &err);
+        assert_false(conf_validate(conf, hear_allowed, &heard));
+        (void)snprintf(expected, sizeof(expected), " (allowed: %s)", rows[i][1]);
+        assert_string_equal(heard.text, expected);
+        conf_free(&conf);
+    }
+}
+
 static void test_language(void **state)
 {
     (void)state;
@@ -97,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_other_types),
+        cmocka_unit_test(test_says_what_is_allowed),
         cmocka_unit_test(test_language),
         cmocka_unit_test(test_all_mistakes),
     };

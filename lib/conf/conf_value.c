@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/ascii.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "conf/conf_private.h"
@@ -23,21 +22,6 @@ static const char *lookup_name(void *context, const char *name)
 static struct conf *writable(const struct conf *conf)
 {
     return (struct conf *)(uintptr_t)conf;
-}
-
-/* The unit that a time without one has: that of the default, through "$other" too. */
-static char default_unit(const struct param_row *row)
-{
-    enum param param;
-    const char *text = row->value;
-    for (int i = 0; i < 8 && text[0] == '$'; i++) {
-        if (!param_find(view_cstr(text + 1), &param)) {
-            break;
-        }
-        text = param_row(param)->value;
-    }
-    size_t len = strlen(text);
-    return len > 0 && ascii_alpha(text[len - 1]) ? text[len - 1] : 's';
 }
 
 bool conf_evaluate(const struct conf *conf, const struct param_row *row,
@@ -60,7 +44,7 @@ bool conf_evaluate(const struct conf *conf, const struct param_row *row,
     if (!good) {
         str_set_cstr(mistake, "dictionary mail_dict: macro processing error");
     } else {
-        good = value_convert(row, name, str_view(&expanded), default_unit(row),
+        good = value_convert(row, name, str_view(&expanded), value_default_unit(row),
                              &out->number, mistake);
     }
     out->text = arena_cstr(conf->arena, str_view(&expanded));
@@ -79,8 +63,11 @@ static const struct conf_report to_log = {.function = warn};
 NORETURN static void die(const struct conf *conf, const char *name, const char *mistake)
 {
     const struct conf_setting *setting = conf_find_setting(conf, view_cstr(name));
+    STR_AUTO struct str allowed = {0};
+    value_allowed(conf_row_of(view_cstr(name)), &allowed);
     if (setting != NULL && setting->line > 0) {
-        log_hint("%s, line %d", conf->file, setting->line);
+        log_hint("%s, line %d: %s takes %s", conf->file, setting->line, name,
+                 str_ptr(&allowed));
     }
     log_fatal("%s", mistake);
 }

@@ -11,6 +11,7 @@
 #include "base/ascii.h"
 #include "base/check.h"
 #include "base/number.h"
+#include "conf/expand_function.h"
 #include "conf/reference.h"
 
 enum { DEPTH_MOST = 101, STEPS_MOST = 200000 };
@@ -21,19 +22,27 @@ struct expander {
     void (*report)(void *context, const char *message);
     void *context;
     unsigned steps;
+    bool complained;
     struct str mistake, name; /* scratch */
 };
 
 static bool walk_text(struct expander *e, struct view text, int depth, struct str *out);
 
-static bool complain(struct expander *e, const char *what, struct view text)
+/* The message is in e->mistake. */
+static bool complain_as_is(struct expander *e)
 {
+    e->complained = true;
     if (e->report != NULL) {
-        str_clear(&e->mistake);
-        str_printf(&e->mistake, "%s: \"%.*s\"", what, VIEW_ARG(text));
         e->report(e->context, str_ptr(&e->mistake));
     }
     return false;
+}
+
+static bool complain(struct expander *e, const char *what, struct view text)
+{
+    str_clear(&e->mistake);
+    str_printf(&e->mistake, "%s: \"%.*s\"", what, VIEW_ARG(text));
+    return complain_as_is(e);
 }
 
 /* --- comparisons ------------------------------------------------------------------ */
@@ -42,6 +51,9 @@ bool expand_parse_level(struct view text, uint64_t *level_out)
 {
     static const uint64_t most[] = {INT32_MAX, 1023, 1023};
     uint64_t parts[ARRAY_SIZE(most)] = {0};
+    while (text.len > 0 && ascii_space(text.ptr[0])) {
+        text = view_from(text, 1);
+    }
     for (size_t i = 0; i < ARRAY_SIZE(most); i++) {
         size_t dot = view_index(text, '.');
         if (!number_parse_u64(view_first(text, dot), most[i], &parts[i])) {
@@ -175,6 +187,26 @@ static bool expand_name(struct expander *e, struct view name, int depth,
     return true;
 }
 
+/* NAME{ARGUMENT}; with a lookup only in the argument. */
+static bool expand_function(struct expander *e, const struct reference *ref, int depth,
+                            struct str *out)
+{
+    STR_AUTO struct str argument = {0};
+    if (!expand_function_exists(ref->name)) {
+        str_clear(&e->mistake);
+        str_printf(&e->mistake, "unknown function \"%.*s\" at \"...>>>%.*s{%.*s}\"",
+                   VIEW_ARG(ref->name), VIEW_ARG(ref->name), VIEW_ARG(ref->left));
+        return complain_as_is(e);
+    }
+    if (e->calls == NULL) {
+        return walk_text(e, ref->left, depth + 1, NULL);
+    }
+    return walk_text(e, ref->left, depth + 1, &argument) &&
+           (expand_function_call(ref->name, view_trim(str_view(&argument)), out,
+                                 &e->mistake) ||
+            complain_as_is(e));
+}
+
 static bool scan_reference(struct expander *e, const struct reference *ref, int depth)
 {
     if (ref->name.len > 0) {
@@ -207,6 +239,9 @@ static bool expand_conditional(struct expander *e, const struct reference *ref,
 static bool expand_reference(struct expander *e, const struct reference *ref, int depth,
                              struct str *out)
 {
+    if (ref->function) {
+        return expand_function(e, ref, depth, out);
+    }
     if (ref->comparison == COMPARE_NONE && !ref->conditional) {
         return expand_name(e, ref->name, depth, out);
     }
@@ -231,10 +266,7 @@ static bool parse_dollar(struct expander *e, struct view whole, struct view *aft
         struct view body = view_of(after->ptr + 1, len - 2);
         *after = view_from(*after, len);
         if (!reference_parse(body, ref, &e->mistake)) {
-            if (e->report != NULL) {
-                e->report(e->context, str_ptr(&e->mistake));
-            }
-            return false;
+            return complain_as_is(e);
         }
     } else {
         *ref = (struct reference){.comparison = COMPARE_NONE};
@@ -294,15 +326,25 @@ static bool walk_text(struct expander *e, struct view text, int depth, struct st
     return good;
 }
 
+/* No failure without a message: a loop of nothing but comparisons has no name to
+ * complain about. */
+static bool walk_whole(struct expander *e, struct view text, struct str *out)
+{
+    bool good = walk_text(e, text, 1, out);
+    if (!good && !e->complained) {
+        (void)complain(e, "unreasonable macro call nesting", text);
+    }
+    str_done(&e->mistake);
+    str_done(&e->name);
+    return good;
+}
+
 bool expand_text(const struct expand_calls *calls, struct view text, struct str *out)
 {
     CHECK(calls->lookup != NULL && out != NULL);
     struct expander e = {
         .calls = calls, .report = calls->report, .context = calls->report_context};
-    bool good = walk_text(&e, text, 1, out);
-    str_done(&e.mistake);
-    str_done(&e.name);
-    return good;
+    return walk_whole(&e, text, out);
 }
 
 bool expand_scan(struct view text, void (*on_name)(void *context, struct view name),
@@ -310,8 +352,5 @@ bool expand_scan(struct view text, void (*on_name)(void *context, struct view na
 {
     CHECK(on_name != NULL);
     struct expander e = {.on_name = on_name, .report = report, .context = context};
-    bool good = walk_text(&e, text, 1, NULL);
-    str_done(&e.mistake);
-    str_done(&e.name);
-    return good;
+    return walk_whole(&e, text, NULL);
 }

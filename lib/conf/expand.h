@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The expansion language of main.cf: $name, ${name}, $(name), ${name?text},
- * ${name:text}, ${name?{text}:{text}}, ${{text} == {text} ? {text} : {text}} and $$.
+ * ${name:text}, ${name?{text}:{text}}, ${{text} == {text} ? {text} : {text}},
+ * ${function{text}} (expand_function.h) and $$.
  * The operators are == != < <= > >=, on numbers when both sides are digits only, on
  * bytes otherwise, and with the suffix "level" on compatibility levels.
  */

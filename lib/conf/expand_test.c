@@ -12,9 +12,11 @@
 static const char *lookup(void *context, const char *name)
 {
     static const char *const values[][2] = {
-        {"n", "10"},        {"empty", ""},        {"full", "yes"},   {"sp", "a b"},
-        {"indirect", "$n"}, {"hollow", "$empty"}, {"loop", "$loop"}, {"dollar", "x$$y"},
-        {"double", "$$$n"}, {"t1", "$t2$t2"},     {"t2", "$t3$t3"},  {"level", "3.6"},
+        {"n", "10"},          {"empty", ""},      {"full", "yes"},
+        {"sp", "a b"},        {"indirect", "$n"}, {"circle", "${{$circle} < {9}}"},
+        {"hollow", "$empty"}, {"loop", "$loop"},  {"dollar", "x$$y"},
+        {"double", "$$$n"},   {"t1", "$t2$t2"},   {"t2", "$t3$t3"},
+        {"level", "3.6"},
     };
     (void)context;
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
@@ -130,6 +132,24 @@ static void test_comparisons(void **state)
     check_good(cases, ARRAY_SIZE(cases));
 }
 
+static void test_functions(void **state)
+{
+    static const struct example cases[] = {
+        {"${domain_to_ascii{B\xc3\xbc"
+         "cher.Example}}",
+         "xn--bcher-kva.example"},
+        {"${domain_to_ascii{Mail.Example}}", "Mail.Example"},
+        {"${ domain_to_ascii { $full } }", "yes"},
+        {"${domain_to_utf8{xn--bcher-kva.example}}", "b\xc3\xbc"
+                                                     "cher.example"},
+        {"${domain_to_ascii{${domain_to_utf8{xn--bcher-kva}}}}", "xn--bcher-kva"},
+        {"${domain_to_ascii}|", "|"},
+        {"$domain_to_ascii{x}", "{x}"},
+    };
+    (void)state;
+    check_good(cases, ARRAY_SIZE(cases));
+}
+
 static void test_mistakes(void **state)
 {
     static const struct example cases[] = {
@@ -159,6 +179,10 @@ static void test_mistakes(void **state)
         {"${{1.2.3.4} <level {1}}",
          "malformed compatibility level syntax: \"1.2.3.4\""},
         {"${{1.} <level {1}}", "malformed compatibility level syntax: \"1.\""},
+        {"$circle", "unreasonable macro call nesting: \"$circle\""},
+        {"${nosuch{x}}", "unknown function \"nosuch\" at \"...>>>nosuch{x}\""},
+        {"${domain_to_ascii{x}y}", "unexpected input at: \"...x}>>>y\""},
+        {"${domain_to_ascii{$empty}}", "bad domain argument in: 'domain_to_ascii{}'"},
         {"$loop", "unreasonable macro call nesting: \"loop\""},
     };
     (void)state;
@@ -213,7 +237,11 @@ static void test_scan(void **state)
                                  "$$j"),
                             collect, NULL, &names));
     assert_string_equal(str_ptr(&names), "a b c d e f g h i ");
+    str_clear(&names);
+    assert_true(expand_scan(VIEW("${domain_to_utf8{$k}}"), collect, NULL, &names));
+    assert_string_equal(str_ptr(&names), "k ");
     assert_false(expand_scan(VIEW("$a ${b"), collect, NULL, &names));
+    assert_false(expand_scan(VIEW("${nosuch{$k}}"), collect, NULL, &names));
 }
 
 /* Truncated anywhere: an answer or a report, and no byte read outside. */
@@ -242,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_comparisons), cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_bounded),     cmocka_unit_test(test_values_are_data),
         cmocka_unit_test(test_scan),        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_functions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

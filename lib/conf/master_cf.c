@@ -134,6 +134,8 @@ static enum outcome parse_entry(struct master_cf *cf, struct view text,
         *entry = (struct master_entry){0};
         fill_fields(&line, entry);
         outcome = fill_arguments(&line, file, entry, err);
+    } else if (line.bad_field != FIELD_COMMAND) {
+        cf->allowed = master_field_allowed(line.bad_field);
     }
     arena_clear(&arena);
     return outcome;

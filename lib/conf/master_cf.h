@@ -40,6 +40,8 @@ struct master_cf {
     struct master_entry *entries;
     int count;
     int error_line; /* where parsing failed, for messages that do not say */
+    const char
+        *allowed; /* what may stand in the field that failed; NULL: no field did */
 };
 
 /* OUT is to be given to master_cf_done() in any case.  Errors read as Postfix writes

@@ -113,6 +113,47 @@ static void test_errors(void **state)
     }
 }
 
+/* "-o{a b}" is "-o {a b}" where options stand, and a word behind them. */
+static void test_glued_braces(void **state)
+{
+    (void)state;
+    struct master_cf cf;
+    struct err err = {0};
+    assert_int_equal(
+        master_cf_parse(VIEW("a unix - - - - - p -v -o{x = y z} q -o{r}\n"), "F", &cf,
+                        &err),
+        OK);
+    assert_int_equal(cf.entries[0].option_count, 1);
+    assert_string_equal(cf.entries[0].options[0].name, "x");
+    assert_string_equal(cf.entries[0].options[0].value, "y z");
+    assert_string_equal(cf.entries[0].arguments[0], "-v");
+    assert_string_equal(cf.entries[0].arguments[1], "q");
+    assert_string_equal(cf.entries[0].arguments[2], "-o{r}");
+    assert_null(cf.entries[0].arguments[3]);
+    master_cf_done(&cf);
+}
+
+static void test_says_what_is_allowed(void **state)
+{
+    static const char *const rows[][2] = {
+        {"a tcp - - - - - p\n", "inet, unix, fifo, pass or unix-dgram"},
+        {"a unix q - - - - p\n", "y, n or - for the default"},
+        {"a unix - - - x - p\n",
+         "a number of seconds, perhaps with a ? behind it, or - for never"},
+        {"a unix - - - - x p\n",
+         "a number, 0 for no limit, or - for default_process_limit"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct master_cf cf;
+        struct err err = {0};
+        assert_int_equal(master_cf_parse(view_cstr(rows[i][0]), "F", &cf, &err),
+                         PERMFAIL);
+        assert_string_equal(cf.allowed, rows[i][1]);
+        master_cf_done(&cf);
+    }
+}
+
 /* Cut anywhere, the text is parsed or refused; memory is freed. */
 static void test_truncated(void **state)
 {
@@ -153,6 +194,8 @@ int main(void)
         cmocka_unit_test(test_stock),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_glued_braces),
+        cmocka_unit_test(test_says_what_is_allowed),
         cmocka_unit_test(test_reads_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

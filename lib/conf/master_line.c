@@ -19,6 +19,27 @@ const char *master_field_name(enum master_field field)
     return field_names[field];
 }
 
+const char *master_field_allowed(enum master_field field)
+{
+    switch (field) {
+    case FIELD_TYPE:
+        return "inet, unix, fifo, pass or unix-dgram";
+    case FIELD_PRIVATE:
+    case FIELD_UNPRIVILEGED:
+    case FIELD_CHROOT:
+        return "y, n or - for the default";
+    case FIELD_WAKEUP:
+        return "a number of seconds, perhaps with a ? behind it, or - for never";
+    case FIELD_PROCESS_LIMIT:
+        return "a number, 0 for no limit, or - for default_process_limit";
+    case FIELD_SERVICE:
+    case FIELD_COMMAND:
+        break;
+    }
+    return "eight fields: service, type, private, unprivileged, chroot, wakeup, "
+           "process_limit, command";
+}
+
 bool master_field_find(struct view name, enum master_field *field_out)
 {
     for (int i = 0; i <= FIELD_COMMAND; i++) {
@@ -101,19 +122,30 @@ static enum outcome next_group(struct view *rest, struct view *word, const char 
     return OK;
 }
 
-/* The command's words into LINE, which has room for every word of REST. */
+static void add_word(struct arena *arena, struct master_line *line, struct view word)
+{
+    line->words[line->word_count++] = arena_cstr(arena, word);
+}
+
+/* The command's words into LINE, which has room for every word of REST.  Where options
+ * may stand, "-o{a b}" is "-o {a b}". */
 static enum outcome split_command(struct arena *arena, struct view rest,
                                   const char *where, struct master_line *line,
                                   struct err *err)
 {
     struct view word = VIEW("");
     for (rest = view_trim(rest); rest.len > 0; rest = view_trim(rest)) {
+        if (view_starts(rest, VIEW("-o{")) && line->word_count > 0 &&
+            master_line_first_argument(line) == line->word_count) {
+            add_word(arena, line, VIEW("-o"));
+            rest = view_from(rest, 2);
+        }
         if (rest.ptr[0] != '{') {
             (void)view_next_word(&rest, " \t\r\n\v\f", &word);
         } else if (next_group(&rest, &word, where, err) != OK) {
             return PERMFAIL;
         }
-        line->words[line->word_count++] = arena_cstr(arena, word);
+        add_word(arena, line, word);
     }
     CHECK(line->word_count > 0);
     line->words[line->word_count] = NULL;
@@ -125,7 +157,7 @@ enum outcome master_line_parse(struct arena *arena, struct view text, const char
 {
     struct view rest = text;
     struct view word;
-    *out = (struct master_line){.line = line};
+    *out = (struct master_line){.line = line, .bad_field = FIELD_COMMAND};
     const char *where = arena_printf(arena, "file %s: line %d", file, line);
     for (int i = 0; i < FIELD_COMMAND; i++) {
         if (!view_next_word(&rest, " \t\r\n\v\f", &word)) {
@@ -138,6 +170,7 @@ enum outcome master_line_parse(struct arena *arena, struct view text, const char
     }
     for (int i = 0; i < FIELD_COMMAND; i++) {
         if (!master_field_valid((enum master_field)i, view_cstr(out->fields[i]))) {
+            out->bad_field = (enum master_field)i;
             return err_perm(err, "5.3.0", "invalid %s field \"%s\" in \"%.*s\"",
                             field_names[i], out->fields[i], VIEW_ARG(text));
         }

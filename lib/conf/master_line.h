@@ -24,6 +24,8 @@ struct master_line {
     const char **words; /* program, arguments; the braces of {a b} removed */
     int word_count;
     int line; /* number in the file */
+    enum master_field
+        bad_field; /* the reason of a failure; FIELD_COMMAND: another one */
 };
 
 /* Take TEXT, a logical line, apart; all memory comes from ARENA.  FILE and LINE are for
@@ -34,6 +36,8 @@ NODISCARD enum outcome master_line_parse(struct arena *arena, struct view text,
 
 /* Is this a valid content of FIELD?  FIELD_SERVICE takes anything but white space. */
 bool master_field_valid(enum master_field field, struct view text);
+/* What FIELD may hold, for people. */
+const char *master_field_allowed(enum master_field field);
 /* "service", "type", "private" ... "command". */
 const char *master_field_name(enum master_field field);
 /* The field of that name; FIELD_OUT may be NULL. */

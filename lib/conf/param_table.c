@@ -106,6 +106,53 @@ bool param_is_legacy(struct view name)
     return false;
 }
 
+const char *param_replacement(struct view name)
+{
+    static const struct {
+        const char *name, *replacement;
+    } outdated[] = {
+        {"authorized_verp_clients", "smtpd_authorized_verp_clients"},
+        {"disable_dns_lookups", "smtp_dns_support_level"},
+        {"fallback_relay", "smtp_fallback_relay"},
+        {"lmtp_enforce_tls", "lmtp_tls_security_level"},
+        {"lmtp_per_record_deadline", "lmtp_per_request_deadline"},
+        {"lmtp_tls_enforce_peername", "lmtp_tls_security_level"},
+        {"lmtp_tls_per_site", "lmtp_tls_policy_maps"},
+        {"lmtp_use_tls", "lmtp_tls_security_level"},
+        {"postscreen_blacklist_action", "postscreen_denylist_action"},
+        {"postscreen_dnsbl_ttl", "postscreen_dnsbl_max_ttl"},
+        {"postscreen_dnsbl_whitelist_threshold",
+         "postscreen_dnsbl_allowlist_threshold"},
+        {"postscreen_enforce_tls", "postscreen_tls_security_level"},
+        {"postscreen_use_tls", "postscreen_tls_security_level"},
+        {"postscreen_whitelist_interfaces", "postscreen_allowlist_interfaces"},
+        {"smtp_enforce_tls", "smtp_tls_security_level"},
+        {"smtp_per_record_deadline", "smtp_per_request_deadline"},
+        {"smtp_tls_enforce_peername", "smtp_tls_security_level"},
+        {"smtp_tls_per_site", "smtp_tls_policy_maps"},
+        {"smtp_use_tls", "smtp_tls_security_level"},
+        {"smtpd_client_connection_limit_exceptions",
+         "smtpd_client_event_limit_exceptions"},
+        {"smtpd_enforce_tls", "smtpd_tls_security_level"},
+        {"smtpd_per_record_deadline", "smtpd_per_request_deadline"},
+        {"smtpd_tls_dh1024_param_file", ""},
+        {"smtpd_tls_dh512_param_file", ""},
+        {"smtpd_tls_eecdh_grade", ""},
+        {"smtpd_use_tls", "smtpd_tls_security_level"},
+        {"tlsproxy_client_level", "tlsproxy_client_security_level"},
+        {"tlsproxy_client_policy", "tlsproxy_client_policy_maps"},
+        {"tlsproxy_enforce_tls", "tlsproxy_tls_security_level"},
+        {"tlsproxy_use_tls", "tlsproxy_tls_security_level"},
+        {"virtual_maps", "virtual_alias_maps"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(outdated); i++) {
+        if (view_equal_cstr(name, outdated[i].name)) {
+            return outdated[i].replacement;
+        }
+    }
+    return NULL;
+}
+
 const struct param_family *param_families(size_t *count_out)
 {
     static const struct param_family families[] = {
@@ -151,6 +198,22 @@ const struct param_family *param_family_of(struct view name)
         }
     }
     return best;
+}
+
+const struct param_row *param_row_of(struct view name)
+{
+    enum param param;
+    if (param_find(name, &param)) {
+        return param_row(param);
+    }
+    const struct param_family *family = param_family_of(name);
+    return family != NULL ? param_row(family->param) : NULL;
+}
+
+bool param_is_unread(struct view name)
+{
+    const struct param_row *row = param_row_of(name);
+    return row != NULL && row->readers[0] == '\0';
 }
 
 enum { SUGGEST_LONGEST = 100 };

@@ -51,6 +51,8 @@ static void test_rows(void **state)
         if (row->type != PARAM_RAW) {
             assert_true(expand_scan(view_cstr(row->value), no_value, NULL, NULL));
         }
+        const char *note = param_note((enum param)i);
+        assert_true(note == NULL || note[strlen(note) - 1] == '.');
         bool number_row = row->type != PARAM_STR && row->type != PARAM_RAW;
         if (number_row && strchr(row->value, '$') == NULL) {
             assert_true(value_convert(row, row->name, view_cstr(row->value), 's',
@@ -104,6 +106,38 @@ static void test_families(void **state)
     assert_null(param_family_of(VIEW("_time_limit")));
 }
 
+/* "": nobody acts on it yet, and who sets it must be told. */
+static void test_unread(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PARAM_COUNT; i++) {
+        const struct param_row *row = param_row((enum param)i);
+        assert_true(param_is_unread(view_cstr(row->name)) == (row->readers[0] == '\0'));
+    }
+    assert_false(param_is_unread(VIEW("my_own")));
+    assert_false(param_is_unread(VIEW("slow_destination_recipient_limit")));
+    assert_ptr_equal(param_row_of(VIEW("slow_destination_recipient_limit")),
+                     param_row(P_default_destination_recipient_limit));
+    assert_null(param_row_of(VIEW("my_own")));
+}
+
+static void test_replacement(void **state)
+{
+    (void)state;
+    assert_string_equal(param_replacement(VIEW("smtpd_use_tls")),
+                        "smtpd_tls_security_level");
+    assert_string_equal(param_replacement(VIEW("virtual_maps")), "virtual_alias_maps");
+    assert_string_equal(param_replacement(VIEW("smtpd_tls_eecdh_grade")), "");
+    assert_null(param_replacement(VIEW("smtpd_tls_security_level")));
+}
+
+static void test_notes(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(param_note(P_luser_relay), "local_recipient_maps"));
+    assert_null(param_note(P_smtpd_tls_CAfile));
+}
+
 static void test_suggest(void **state)
 {
     (void)state;
@@ -123,6 +157,8 @@ int main(void)
         cmocka_unit_test(test_find),     cmocka_unit_test(test_sorted),
         cmocka_unit_test(test_rows),     cmocka_unit_test(test_defaults_convert),
         cmocka_unit_test(test_families), cmocka_unit_test(test_suggest),
+        cmocka_unit_test(test_unread),   cmocka_unit_test(test_replacement),
+        cmocka_unit_test(test_notes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,6 +186,18 @@ static bool parse_comparison(struct view body, struct reference *out,
     return parse_branches(right, out, mistake);
 }
 
+/* "{argument}" behind a name, then nothing. */
+static bool parse_argument(struct view rest, struct reference *out, struct str *mistake)
+{
+    out->function = true;
+    if (!parse_braced(&rest, &out->left, mistake)) {
+        return false;
+    }
+    const char *end = out->left.ptr;
+    rest = skip_space(rest);
+    return rest.len == 0 || complain(mistake, "unexpected input", end, rest);
+}
+
 bool reference_parse(struct view body, struct reference *out, struct str *mistake)
 {
     *out = (struct reference){.comparison = COMPARE_NONE};
@@ -199,6 +211,9 @@ bool reference_parse(struct view body, struct reference *out, struct str *mistak
     struct view after = skip_space(rest);
     if (after.len == 0) {
         return true;
+    }
+    if (out->name.len > 0 && after.ptr[0] == '{') {
+        return parse_argument(after, out, mistake);
     }
     if (out->name.len == 0 || (after.ptr[0] != '?' && after.ptr[0] != ':')) {
         return complain(mistake, "attribute name syntax error", body.ptr, rest);

@@ -23,6 +23,7 @@ struct reference {
     enum comparison comparison;
     bool level; /* compare compatibility levels */
     struct view left, right;
+    bool function;    /* name{left} */
     bool conditional; /* has '?' or ':' */
     struct view yes, no;
 };

@@ -26,6 +26,11 @@ const char *conf_default(const struct conf *conf, enum param param);
 bool conf_expand_report(const struct conf *conf, const char *text, struct str *out,
                         void (*report)(void *context, const char *message),
                         void *context);
+/* Call REPORT for each parameter that main.cf sets and that no program acts on yet. */
+void conf_each_unread(const struct conf *conf,
+                      void (*report)(void *context, const char *file, int line,
+                                     const char *name),
+                      void *context);
 /* "DIRECTORY/main.cf", for messages. */
 const char *conf_file(const struct conf *conf);
 

@@ -38,6 +38,21 @@ bool conf_parse_time(struct view text, char default_unit, int64_t *out)
     return false;
 }
 
+/* That of the default, through "$other" too. */
+char value_default_unit(const struct param_row *row)
+{
+    enum param param;
+    const char *text = row->value;
+    for (int i = 0; i < 8 && text[0] == '$'; i++) {
+        if (!param_find(view_cstr(text + 1), &param)) {
+            break;
+        }
+        text = param_row(param)->value;
+    }
+    size_t len = strlen(text);
+    return len > 0 && ascii_alpha(text[len - 1]) ? text[len - 1] : 's';
+}
+
 static int64_t parse_bound(const char *text, bool time)
 {
     int64_t value;
@@ -138,4 +153,45 @@ bool value_convert(const struct param_row *row, const char *name, struct view te
     }
     CHECK(row->type <= PARAM_TIME);
     return false;
+}
+
+static void add_bounds(const struct param_row *row, struct str *out)
+{
+    if (row->min != NULL && row->max != NULL) {
+        str_printf(out, " from %s to %s", row->min, row->max);
+    } else if (row->min != NULL) {
+        str_printf(out, " of at least %s", row->min);
+    } else if (row->max != NULL) {
+        str_printf(out, " of at most %s", row->max);
+    }
+}
+
+void value_allowed(const struct param_row *row, struct str *out)
+{
+    switch (row->type) {
+    case PARAM_STR:
+    case PARAM_RAW:
+        str_add_cstr(out, row->min == NULL && row->max == NULL ? "any text" : "a text");
+        if (row->min != NULL) {
+            str_printf(out, " of %s or more characters", row->min);
+        }
+        if (row->max != NULL) {
+            str_printf(out, " of at most %s characters", row->max);
+        }
+        break;
+    case PARAM_INT:
+    case PARAM_LONG:
+        str_add_cstr(out, "a whole number");
+        add_bounds(row, out);
+        break;
+    case PARAM_BOOL:
+        str_add_cstr(out, "yes or no");
+        break;
+    case PARAM_TIME:
+        str_add_cstr(out, "a time");
+        add_bounds(row, out);
+        str_printf(out, ": a number and s, m, h, d or w (without a unit: %c)",
+                   value_default_unit(row));
+        break;
+    }
 }

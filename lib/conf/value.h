@@ -15,4 +15,9 @@
 bool value_convert(const struct param_row *row, const char *name, struct view text,
                    char default_unit, int64_t *number_out, struct str *mistake);
 
+/* The unit that a time of ROW has when it says none. */
+char value_default_unit(const struct param_row *row);
+/* What ROW allows, for people: "a whole number from 1 to 9", "yes or no". */
+void value_allowed(const struct param_row *row, struct str *out);
+
 #endif
