@@ -29,7 +29,7 @@ find_package(BerkeleyDB REQUIRED)
 pkg_check_modules(CMOCKA QUIET IMPORTED_TARGET cmocka)
 
 foreach(pair IN ITEMS "XXHASH::xxhash;XXHASH" "LIBEVENT::core;LIBEVENT" "CARES::cares;CARES"
-    "PCRE2::pcre2;PCRE2" "IDN2::idn2;LIBIDN2")
+    "PCRE2::pcre2;PCRE2" "IDN2::idn2;LIBIDN2" "OPENSSL::ssl;OPENSSL")
   list(GET pair 0 name)
   list(GET pair 1 pkg)
   add_library(${name} INTERFACE IMPORTED GLOBAL)
