@@ -219,7 +219,7 @@ class Memcached(Daemon):
 class LineServer:
     """A scripted server: ANSWER(connection file) is called until it returns None."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, port=0):
         self.connections = 0
         outer = self
 
@@ -234,7 +234,7 @@ class LineServer:
             allow_reuse_address = daemon_threads = True
             request_queue_size = 100
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
