@@ -91,6 +91,7 @@ struct master {
     bool stopping;
     int verbose;
     int log_fd;         /* -1: syslog */
+    int ticket_fd;      /* of MASTER_TICKET_FD; never read here */
     int pid_lock;       /* pid/master.pid */
     int data_lock;      /* data_directory/master.lock */
     char **environment; /* of workers, without what differs between them */
@@ -136,6 +137,9 @@ void workers_reap(struct master *master);
 /* From main.cf's import_environment; freed by environment_free(). */
 char **environment_make(const struct conf *conf);
 void environment_free(char ***environment);
+/* The memory behind MASTER_TICKET_FD: it lives as long as this process, so that clients
+ * resume their sessions after a reload.  -1: there is none, and keys are not shared. */
+int ticket_memory_make(void);
 /* Both lock files, or fatal. */
 void locks_take(struct master *master);
 /* Open what maillog_file and syslog_facility say and log there. */

@@ -194,6 +194,7 @@ static void open_everything(struct master *master)
     find_owner(master);
     locks_take(master);
     master->environment = environment_make(conf);
+    master->ticket_fd = ticket_memory_make();
     /* services_apply takes over what it is given, and frees what was there. */
     master->settings = NULL;
     if (services_apply(master, settings, &err) != OK) {
@@ -273,6 +274,7 @@ int main(int argc, char **argv)
     settings_free(&master.settings);
     environment_free(&master.environment);
     free(master.config_directory);
+    fd_close(&master.ticket_fd);
     fd_close(&master.pid_lock);
     fd_close(&master.data_lock);
     return EXIT_SUCCESS;

@@ -65,6 +65,10 @@ struct owners owners_find(const struct control *control);
 /* postfix_check.c: warn about owners and modes. */
 void check_permissions(const struct control *control);
 
+/* postfix_tls.c: name the mistakes in TLS settings of servers; false: TLS would not
+ * work. */
+bool check_tls(const struct control *control);
+
 /* postfix_rotate.c */
 int rotate_log(struct control *control);
 

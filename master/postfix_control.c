@@ -118,6 +118,7 @@ static void prepare_start(struct control *control)
         log_fatal("the Postfix mail system is already running");
     }
     control_need_config(control, false);
+    (void)check_tls(control); /* mail without encryption is better than none */
     if (!directories_make(control)) {
         log_fatal("Postfix integrity check failed!");
     }
@@ -214,6 +215,11 @@ int control_reload(struct control *control)
 {
     (void)need_running(control);
     control_need_config(control, true);
+    log_set_stderr(true); /* whoever has made a mistake should see it */
+    if (!check_tls(control)) {
+        log_fatal("the configuration has mistakes: the running one stays in force");
+    }
+    log_set_stderr(isatty(STDERR_FILENO) != 0);
     (void)signal_master(control, SIGHUP, "refreshing");
     return EXIT_SUCCESS;
 }
@@ -252,5 +258,5 @@ int control_check(struct control *control)
         log_fatal("Postfix integrity check failed!");
     }
     check_permissions(control);
-    return EXIT_SUCCESS;
+    return check_tls(control) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

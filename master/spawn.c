@@ -95,10 +95,17 @@ static struct words make_environment(const struct service *service)
     return words;
 }
 
+/* Keys are for those who shake hands with clients, and for nobody else. */
+static bool speaks_tls(const struct master_entry *entry)
+{
+    return strcmp(entry->program, "smtpd") == 0;
+}
+
 static pid_t start_program(const struct service *service, int channel)
 {
     const struct master *master = service->master;
     int descriptors[MASTER_LISTENER_FD + MASTER_LISTENERS_MAX] = {-1, -1, -1};
+    descriptors[MASTER_TICKET_FD] = speaks_tls(service->entry) ? master->ticket_fd : -1;
     descriptors[MASTER_CHANNEL_FD] = channel;
     descriptors[MASTER_LOG_FD] = master->log_fd;
     descriptors[MASTER_CONFIG_FD] = master->settings->snapshot_fd;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -61,6 +62,21 @@ void environment_free(char ***environment)
     }
     free(*environment);
     *environment = NULL;
+}
+
+int ticket_memory_make(void)
+{
+    enum { PAGE_BYTES = 4096 };
+    int fd = memfd_create("tickets", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd >= 0 &&
+        (ftruncate(fd, PAGE_BYTES) != 0 ||
+         fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)) {
+        fd_close(&fd);
+    }
+    if (fd < 0) {
+        log_warning("memory for keys of TLS session tickets: %m");
+    }
+    return fd;
 }
 
 static int take_lock(const char *path)

@@ -31,14 +31,6 @@ bool cmd_quit(struct session *session, struct view arguments)
     return true;
 }
 
-bool cmd_starttls(struct session *session, struct view arguments)
-{
-    reply(session, "%s",
-          arguments.len > 0 ? "501 5.5.4 Syntax: STARTTLS"
-                            : "502 5.5.1 Error: command not implemented");
-    return false;
-}
-
 bool cmd_auth(struct session *session, struct view arguments)
 {
     (void)arguments; /* whatever they are, there is nobody to ask */

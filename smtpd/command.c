@@ -9,24 +9,25 @@
 #include "base/ascii.h"
 #include "base/log.h"
 #include "smtpd/reply.h"
+#include "smtpd/tls.h"
 #include "sys/clock.h"
 
 static const struct command COMMANDS[] = {
-    {"HELO", COMMAND_HELO, COMMAND_LAST, cmd_helo},
-    {"EHLO", COMMAND_EHLO, COMMAND_LAST, cmd_ehlo},
+    {"HELO", COMMAND_HELO, COMMAND_LAST | COMMAND_BEFORE_TLS, cmd_helo},
+    {"EHLO", COMMAND_EHLO, COMMAND_LAST | COMMAND_BEFORE_TLS, cmd_ehlo},
     {"XCLIENT", COMMAND_XCLIENT, 0, cmd_xclient},
     {"XFORWARD", COMMAND_XFORWARD, 0, cmd_xforward},
-    {"STARTTLS", COMMAND_STARTTLS, 0, cmd_starttls},
+    {"STARTTLS", COMMAND_STARTTLS, COMMAND_LAST | COMMAND_BEFORE_TLS, cmd_starttls},
     {"AUTH", COMMAND_AUTH, 0, cmd_auth},
     {"MAIL", COMMAND_MAIL, 0, cmd_mail},
     {"RCPT", COMMAND_RCPT, 0, cmd_rcpt},
     {"DATA", COMMAND_DATA, COMMAND_LAST, cmd_data},
     {"BDAT", COMMAND_BDAT, 0, cmd_bdat},
     {"RSET", COMMAND_RSET, COMMAND_JUNK, cmd_rset},
-    {"NOOP", COMMAND_NOOP, COMMAND_JUNK | COMMAND_LAST, cmd_noop},
+    {"NOOP", COMMAND_NOOP, COMMAND_JUNK | COMMAND_LAST | COMMAND_BEFORE_TLS, cmd_noop},
     {"VRFY", COMMAND_VRFY, COMMAND_JUNK | COMMAND_LAST, cmd_vrfy},
     {"ETRN", COMMAND_ETRN, COMMAND_JUNK, cmd_etrn},
-    {"QUIT", COMMAND_QUIT, COMMAND_ALWAYS, cmd_quit},
+    {"QUIT", COMMAND_QUIT, COMMAND_ALWAYS | COMMAND_BEFORE_TLS, cmd_quit},
 };
 
 const struct command *command_find(struct view name)
@@ -174,6 +175,11 @@ static void run_command(struct session *session, const struct command *command,
     if (session->denied && (command->flags & COMMAND_ALWAYS) == 0) {
         session->errors++;
         reply(session, "503 5.7.0 Error: access denied for %s", session->client.shown);
+        return;
+    }
+    if (tls_required(session) && (command->flags & COMMAND_BEFORE_TLS) == 0) {
+        session->errors++;
+        reply(session, "530 5.7.0 Must issue a STARTTLS command first");
         return;
     }
     if (command->run(session, arguments)) {

@@ -12,9 +12,10 @@
 typedef bool command_function(struct session *session, struct view arguments);
 
 enum command_flags {
-    COMMAND_JUNK = 1,   /* counts for smtpd_junk_command_limit */
-    COMMAND_LAST = 2,   /* who sends more before the reply is noticed (RFC 2920) */
-    COMMAND_ALWAYS = 4, /* even for clients that were denied */
+    COMMAND_JUNK = 1,       /* counts for smtpd_junk_command_limit */
+    COMMAND_LAST = 2,       /* who sends more before the reply is noticed (RFC 2920) */
+    COMMAND_ALWAYS = 4,     /* even for clients that were denied */
+    COMMAND_BEFORE_TLS = 8, /* in clear text, even where encryption is required */
 };
 
 struct command {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "smtpd/reply.h"
+#include "smtpd/tls.h"
 
 struct keyword {
     const char *name;
@@ -18,6 +19,7 @@ static const struct keyword OFFERED[] = {
     {"SIZE", EHLO_SIZE},
     {"VRFY", EHLO_VRFY},
     {"ETRN", EHLO_ETRN},
+    {"STARTTLS", EHLO_STARTTLS},
     {"ENHANCEDSTATUSCODES", EHLO_ENHANCEDSTATUSCODES},
     {"8BITMIME", EHLO_8BITMIME},
     {"DSN", EHLO_DSN},
@@ -25,7 +27,6 @@ static const struct keyword OFFERED[] = {
     {"CHUNKING", EHLO_CHUNKING},
 };
 static const struct keyword OTHERS[] = {
-    {"STARTTLS", EHLO_STARTTLS},
     {"AUTH", EHLO_AUTH},
     {"XCLIENT", EHLO_XCLIENT},
     {"XFORWARD", EHLO_XFORWARD},
@@ -93,6 +94,9 @@ static bool is_on(const struct session *session, enum ehlo_keyword bit)
 {
     if ((session->discarded_keywords & (unsigned)bit) != 0) {
         return false;
+    }
+    if (bit == EHLO_STARTTLS) {
+        return tls_offered(session);
     }
     if (bit == EHLO_VRFY) {
         return !conf_bool(session->conf, P_disable_vrfy_command);

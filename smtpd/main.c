@@ -3,10 +3,18 @@
 #include "service/service.h"
 #include "smtpd/server.h"
 #include "smtpd/session.h"
+#include "smtpd/tls.h"
 
 static void smtpd_open(struct service_context *context)
 {
-    context->state = server_open(context->conf, context->stand_alone);
+    struct server *server = server_open(context->conf, context->stand_alone);
+    context->state = server;
+    tls_open(server, context->name, context->ticket_fd);
+}
+
+static void smtpd_ready(struct service_context *context)
+{
+    tls_watch(context->state);
 }
 
 static void smtpd_session(struct service_context *context, struct stream *client)
@@ -30,6 +38,7 @@ static const struct service smtpd_service = {
     .name = "smtpd",
     .kind = SERVICE_CONCURRENT,
     .open = smtpd_open,
+    .ready = smtpd_ready,
     .session = smtpd_session,
     .outdated = smtpd_outdated,
     .close = smtpd_close,

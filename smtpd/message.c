@@ -13,6 +13,7 @@
 #include "mail/date.h"
 #include "mail/header.h"
 #include "smtpd/access/access.h"
+#include "smtpd/tls.h"
 #include "sys/clock.h"
 
 struct message *message_new(struct session *session, struct view sender)
@@ -220,7 +221,10 @@ static const char *protocol_text(const struct session *session)
     if (!session->esmtp) {
         return "SMTP";
     }
-    return session->message->smtputf8 ? "UTF8SMTP" : "ESMTP";
+    if (session->message->smtputf8) {
+        return session->tls != NULL ? "UTF8SMTPS" : "UTF8SMTP";
+    }
+    return session->tls != NULL ? "ESMTPS" : "ESMTP";
 }
 
 /* RFC 5321 section 4.4; recipients of one another's mail must not see each other, so
@@ -234,8 +238,9 @@ static void add_received(struct session *session, struct str *out)
     str_add_cstr(out, "Received: from ");
     header_add_safe(out, session->helo.len > 0 ? str_view(&session->helo)
                                                : view_cstr(client->name));
-    str_printf(out, " (%s [%s])\n\tby %s (%s) with %s id %s", client->name,
-               client->rfc_address, conf_str(session->conf, P_myhostname),
+    str_printf(out, " (%s [%s])\n", client->name, client->rfc_address);
+    tls_add_received(session, out);
+    str_printf(out, "\tby %s (%s) with %s id %s", conf_str(session->conf, P_myhostname),
                conf_str(session->conf, P_mail_name), protocol_text(session),
                submit_queue_id(message->submit));
     if (message->recipient_count == 1) {

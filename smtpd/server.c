@@ -12,6 +12,8 @@
 #include "base/ascii.h"
 #include "base/log.h"
 #include "smtpd/access/access.h"
+#include "smtpd/tls.h"
+#include "task/task.h"
 
 /* --- what is not there ---------------------------------------------------------------
  */
@@ -23,22 +25,10 @@ static void refuse_if_set(const struct conf *conf, enum param param, const char 
     }
 }
 
-static void refuse_if_on(const struct conf *conf, enum param param, const char *name)
-{
-    if (conf_bool(conf, param)) {
-        log_fatal("parameter %s = yes: not built yet", name);
-    }
-}
-
 #define REFUSE_IF_SET(conf, name) refuse_if_set(conf, P_##name, #name)
-#define REFUSE_IF_ON(conf, name) refuse_if_on(conf, P_##name, #name)
 
 static void refuse_unbuilt(const struct conf *conf)
 {
-    REFUSE_IF_SET(conf, smtpd_tls_security_level);
-    REFUSE_IF_ON(conf, smtpd_use_tls);
-    REFUSE_IF_ON(conf, smtpd_enforce_tls);
-    REFUSE_IF_ON(conf, smtpd_tls_wrappermode);
     REFUSE_IF_SET(conf, smtpd_proxy_filter);
     REFUSE_IF_SET(conf, smtpd_milters);
     REFUSE_IF_SET(conf, smtpd_milter_maps);
@@ -193,6 +183,8 @@ static void open_tables(struct server *server)
     server->virtual_mailbox =
         open_maps(conf, "virtual_mailbox_maps", P_virtual_mailbox_maps);
     server->rbl_replies = open_maps(conf, "rbl_reply_maps", P_rbl_reply_maps);
+    server->relay_clientcerts =
+        open_maps(conf, "relay_clientcerts", P_relay_clientcerts);
 }
 
 struct server *server_open(const struct conf *conf, bool standalone)
@@ -232,7 +224,7 @@ void server_close(struct server **server_ptr)
                             &server->sender_canonical,  &server->recipient_canonical,
                             &server->virtual_alias,     &server->local_recipients,
                             &server->relay_recipients,  &server->virtual_mailbox,
-                            &server->rbl_replies};
+                            &server->rbl_replies,       &server->relay_clientcerts};
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
         match_list_close(lists[i]);
     }
@@ -240,6 +232,8 @@ void server_close(struct server **server_ptr)
         maps_close(maps[i]);
     }
     access_rules_free(&server->access);
+    task_watch_free(&server->tls_watch);
+    tls_server_close(&server->tls);
     route_close(&server->route);
     submit_client_free(&server->submit);
     free(server);
@@ -249,15 +243,17 @@ void server_close(struct server **server_ptr)
 bool server_outdated(const struct server *server)
 {
     CHECK(server->conf != NULL);
-    const struct maps *maps[] = {
-        server->ehlo_keyword_maps,   server->canonical,       server->sender_canonical,
-        server->recipient_canonical, server->virtual_alias,   server->local_recipients,
-        server->relay_recipients,    server->virtual_mailbox, server->rbl_replies};
+    const struct maps *maps[] = {server->ehlo_keyword_maps, server->canonical,
+                                 server->sender_canonical,  server->recipient_canonical,
+                                 server->virtual_alias,     server->local_recipients,
+                                 server->relay_recipients,  server->virtual_mailbox,
+                                 server->rbl_replies,       server->relay_clientcerts};
     for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
         if (maps[i] != NULL && maps_changed(maps[i])) {
             return true;
         }
     }
     return !server->standalone &&
-           (route_changed(server->route) || access_rules_changed(server->access));
+           (tls_outdated(server) || route_changed(server->route) ||
+            access_rules_changed(server->access));
 }

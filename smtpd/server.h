@@ -7,6 +7,7 @@
 #include "map/map.h"
 #include "route/route.h"
 #include "rpc/submit.h"
+#include "tls/server.h"
 
 enum bare_newline { BARE_NEWLINE_END, BARE_NEWLINE_NORMALIZE, BARE_NEWLINE_REJECT };
 
@@ -27,6 +28,10 @@ struct server {
     enum bare_newline bare_newline;
     struct match_list *bare_newline_exclusions; /* NULL: nobody is exempt */
     struct maps *rbl_replies;                   /* rbl_reply_maps */
+    struct maps *relay_clientcerts;
+    const char *service;          /* its name in master.cf */
+    struct tls_server *tls;       /* NULL: not offered; see tls.h */
+    struct task_watch *tls_watch; /* of its files */
     /* Who is a valid user, by address class; see access/unlisted.c. */
     struct maps *recipient_canonical, *sender_canonical, *canonical, *virtual_alias,
         *local_recipients, *relay_recipients, *virtual_mailbox;

@@ -10,6 +10,7 @@
 #include "smtpd/command.h"
 #include "smtpd/message.h"
 #include "smtpd/reply.h"
+#include "smtpd/tls.h"
 
 /* In the order of enum command_id. */
 static const char *const COUNTER_NAMES[COMMAND_COUNT] = {
@@ -160,7 +161,8 @@ static void greet(struct session *session)
 {
     session->where = "CONNECT";
     log_info("connect from %s", session->client.shown);
-    if (session_check_pipelining(session, true) && admit(session)) {
+    if (tls_begin_wrapped(session) && session_check_pipelining(session, true) &&
+        admit(session)) {
         reply(session, "220 %s", conf_str(session->conf, P_smtpd_banner));
     }
 }

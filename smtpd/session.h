@@ -7,6 +7,7 @@
 #include "net/stream.h"
 #include "smtpd/client.h"
 #include "smtpd/server.h"
+#include "tls/facts.h"
 
 /* In the order of the counters in the "disconnect from" line. */
 enum command_id {
@@ -54,9 +55,10 @@ struct session {
     struct arena arena;   /* as long as the session */
     struct arena scratch; /* as long as one command */
     struct client client;
-    const char *where;   /* the command being done, for the log */
-    char where_text[40]; /* for WHERE when it has a number in it */
-    struct str helo;     /* as shown; empty: none given */
+    const struct tls_facts *tls; /* of an encrypted session, else NULL */
+    const char *where;           /* the command being done, for the log */
+    char where_text[40];         /* for WHERE when it has a number in it */
+    struct str helo;             /* as shown; empty: none given */
     bool esmtp;
     unsigned discarded_keywords; /* enum ehlo_keyword */
     bool pipelining_noticed;     /* the client does not wait for its turn */

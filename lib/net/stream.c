@@ -218,6 +218,12 @@ void stream_fail(struct stream *stream, int error)
     stream_end(stream, STREAM_ERROR, error);
 }
 
+void stream_abandon(struct stream *stream)
+{
+    stream->state = STREAM_EOF;
+    stream->output.start = stream->output.end = 0;
+}
+
 void stream_clear_timeout(struct stream *stream)
 {
     if (stream->state == STREAM_TIMEOUT || stream->state == STREAM_CANCELLED) {
@@ -291,4 +297,10 @@ bool stream_await_drained(struct stream *stream, int64_t limit)
     }
     enum task_result result = await_channel(&stream->in, TASK_READ, recheck);
     return take_result(stream, result == TASK_TIMEOUT ? TASK_READY : result);
+}
+
+bool stream_wait(struct stream *stream, unsigned events)
+{
+    return stream->state == STREAM_OK && stream_in_time(stream) &&
+           stream_await(stream, events);
 }

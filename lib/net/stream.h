@@ -52,6 +52,9 @@ const char *stream_problem(const struct stream *stream);
 /* Put an OK stream into STREAM_ERROR with ERROR (an errno): the peer broke the
  * protocol. */
 void stream_fail(struct stream *stream, int error);
+/* The stream counts as left by its peer from now on, whatever it was before: what was
+ * under way on it cannot be finished, not even by a farewell. */
+void stream_abandon(struct stream *stream);
 /* After STREAM_TIMEOUT or STREAM_CANCELLED: usable again, for a farewell such as SMTP's
  * 421; unsent output is dropped.  EOF and ERROR stay. */
 void stream_clear_timeout(struct stream *stream);
@@ -85,6 +88,9 @@ bool stream_flush(struct stream *stream);
  */
 void stream_trim(struct stream *stream);
 
+/* Wait until the descriptor is ready for EVENTS (TASK_READ or TASK_WRITE), for filters
+ * that shake hands before they are put in place.  False with the state set.  Waits. */
+bool stream_wait(struct stream *stream, unsigned events);
 /* Put a filter (TLS) between buffers and descriptor; NULL functions restore the
  * plain descriptor.  READ and WRITE are like read(2)/write(2); on EAGAIN they set
  * *EVENTS (TASK_READ or TASK_WRITE) to what must be waited for.  CLOSE is called when

@@ -12,13 +12,16 @@
 
 #include <stdint.h>
 
-/* Descriptors of a new worker; the listeners are MASTER_LISTENER_FD and following. */
+/* Descriptors of a new worker.  MASTER_TICKET_FD is a memory file for the keys of TLS
+ * session tickets, shared by the servers that speak TLS (see tls/ticket_keys.h), and
+ * closed for all others; the listeners are MASTER_LISTENER_FD and following. */
 enum master_descriptor {
     MASTER_CHANNEL_FD = 3,
     MASTER_LOG_FD = 4, /* closed when the log goes to syslog */
     MASTER_CONFIG_FD =
         5, /* text of main.cf as master has validated it; read with pread */
-    MASTER_LISTENER_FD = 6
+    MASTER_TICKET_FD = 6,
+    MASTER_LISTENER_FD = 7
 };
 enum { MASTER_LISTENERS_MAX = 56 };
 

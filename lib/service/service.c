@@ -99,6 +99,8 @@ static void take_descriptors(struct worker *worker)
         }
     }
     worker->listener_count = count;
+    worker->context.ticket_fd =
+        fcntl(MASTER_TICKET_FD, F_GETFD) >= 0 ? MASTER_TICKET_FD : -1;
     channel_init(&worker->channel, MASTER_CHANNEL_FD,
                  (uint32_t)number_of_environment(MASTER_GENERATION_ENV));
 }
@@ -302,6 +304,7 @@ int service_main(const struct service *service, int argc, char **argv)
     struct worker *worker = xcalloc(1, sizeof(*worker));
     log_init(service->name);
     worker->service = service;
+    worker->context.ticket_fd = -1;
     worker_arguments_parse(service->name, argc, argv, &worker->arguments);
     log_set_verbose(worker->arguments.verbose);
     if (worker->arguments.stand_alone) {

@@ -29,6 +29,7 @@ struct service_context {
     const char *type;       /* "inet", "unix", "pass" */
     char *const *arguments; /* of master.cf, behind program and options (pipe) */
     bool privileged;        /* started by root: may switch users if .keep_root */
+    int ticket_fd;          /* memory for keys that TLS servers share; -1: none */
     void *state;            /* the program's own, from .open or .ready */
     bool stand_alone;       /* -S: one session on standard input and output */
     bool stopping;          /* no new work, please: reload, max_use, shutdown */

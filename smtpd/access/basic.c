@@ -85,9 +85,9 @@ enum access_result restrict_permit_inet_interfaces(struct check *check,
                : ACCESS_DUNNO;
 }
 
-/* Nobody has a certificate or has logged in, as neither is offered. */
-enum access_result restrict_ignored_without_tls(struct check *check,
-                                                const struct restriction *item)
+/* Nobody has logged in, as that is not offered. */
+enum access_result restrict_permit_sasl_authenticated(struct check *check,
+                                                      const struct restriction *item)
 {
     (void)check;
     (void)item;
@@ -121,6 +121,9 @@ enum access_result restrict_reject_plaintext_session(struct check *check,
                                                      const struct restriction *item)
 {
     (void)item;
+    if (check->session->tls != NULL) {
+        return ACCESS_DUNNO;
+    }
     return check_refuse(check, conf_int(check->session->conf, P_plaintext_reject_code),
                         "4.7.1", "Session encryption is required");
 }

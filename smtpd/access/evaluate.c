@@ -11,8 +11,8 @@ enum { DEPTH_MAX = 20 }; /* of classes that name classes */
 const char *check_class_of(enum subject subject)
 {
     static const char *const CLASSES[SUBJECT_COUNT] = {
-        "Client host",  "Helo command", "Sender address", "Recipient address",
-        "Data command", "End-of-data",  "Etrn command"};
+        "Client host",       "Client certificate", "Helo command", "Sender address",
+        "Recipient address", "Data command",       "End-of-data",  "Etrn command"};
     CHECK(subject < SUBJECT_COUNT);
     return CLASSES[subject];
 }
@@ -27,6 +27,8 @@ const char *check_name_of(const struct check *check, enum subject subject)
     switch (subject) {
     case SUBJECT_CLIENT:
         return check->session->client.shown;
+    case SUBJECT_CCERT:
+        return check->session->tls->peer.subject_cn;
     case SUBJECT_HELO:
         return str_ptr(&check->session->helo);
     case SUBJECT_SENDER:

@@ -54,7 +54,13 @@ static struct view next_argument(struct parsing *parsing)
 static void set_table(struct parsing *parsing, struct restriction *item,
                       struct view name)
 {
-    CHECK(item->verb != NULL && item->verb->argument == ARGUMENT_TABLE);
+    CHECK(item->verb != NULL && (item->verb->argument == ARGUMENT_TABLE ||
+                                 item->verb->argument == ARGUMENT_CCERT));
+    if (item->verb->argument == ARGUMENT_CCERT &&
+        !ccert_parse_argument(parsing->arena, name, &name, &item->order,
+                              &item->problem)) {
+        return;
+    }
     if (view_index(name, ':') >= name.len) {
         item->problem = arena_printf(
             parsing->arena,
@@ -76,7 +82,8 @@ static void set_argument(struct parsing *parsing, struct restriction *item)
         return;
     }
     struct view argument = next_argument(parsing);
-    if (item->verb->argument == ARGUMENT_TABLE) {
+    if (item->verb->argument == ARGUMENT_TABLE ||
+        item->verb->argument == ARGUMENT_CCERT) {
         set_table(parsing, item, argument);
         return;
     }

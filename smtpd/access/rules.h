@@ -22,6 +22,7 @@ typedef enum access_result restriction_function(struct check *check,
 enum restriction_argument {
     ARGUMENT_NONE,
     ARGUMENT_TABLE,  /* maptype:mapname */
+    ARGUMENT_CCERT,  /* the same, or { maptype:mapname, { search_order = ... } } */
     ARGUMENT_DOMAIN, /* of a DNS list */
     ARGUMENT_NUMBER
 };
@@ -46,6 +47,7 @@ struct restriction {
     struct view word;        /* as written, for the log */
     struct view argument;
     struct maps *table;  /* ARGUMENT_TABLE, of a list in main.cf */
+    const char *order;   /* ARGUMENT_CCERT: what to look for, CCERT_BY_... */
     const char *problem; /* in the log when it is evaluated: it cannot be done */
 };
 
@@ -58,6 +60,7 @@ struct restriction_list {
 /* What a list is about: how a bare table is used, and what plain words refer to. */
 enum subject {
     SUBJECT_CLIENT,
+    SUBJECT_CCERT, /* the client's certificate */
     SUBJECT_HELO,
     SUBJECT_SENDER,
     SUBJECT_RECIPIENT,
@@ -157,10 +160,24 @@ enum access_result action_apply(struct check *check, const char *table, struct v
 enum access_result unlisted_check_recipient(struct check *check);
 enum access_result unlisted_check_sender(struct check *check);
 
+/* Ask the table of ITEM for exactly KEY; true: it had something to say, *RESULT_OUT. */
+bool check_table(struct check *check, const struct restriction *item,
+                 enum subject subject, struct view key, enum access_result *result_out);
+
+/* What a client certificate is looked up by. */
+enum ccert_key { CCERT_BY_CERTIFICATE = 'c', CCERT_BY_KEY = 'k' };
+/* ARGUMENT (of check_ccert_access, without its braces) into the table's name and the
+ * order of the lookups, CCERT_BY_... each.  False: *PROBLEM_OUT. */
+bool ccert_parse_argument(struct arena *arena, struct view argument,
+                          struct view *table_out, const char **order_out,
+                          const char **problem_out);
+
+restriction_function restrict_permit_tls_clientcerts,
+    restrict_permit_tls_all_clientcerts, restrict_check_ccert;
 restriction_function restrict_permit, restrict_reject, restrict_defer,
     restrict_defer_if_permit, restrict_defer_if_reject, restrict_warn_if_reject,
     restrict_sleep, restrict_permit_mynetworks, restrict_permit_inet_interfaces,
-    restrict_ignored_without_tls, restrict_ignored_without_sasl,
+    restrict_permit_sasl_authenticated, restrict_ignored_without_sasl,
     restrict_reject_sender_login_mismatch, restrict_reject_plaintext_session,
     restrict_reject_unauth_pipelining, restrict_reject_multi_recipient_bounce;
 restriction_function restrict_permit_auth_destination,

@@ -90,6 +90,15 @@ static enum access_result conclude(struct question *q, enum map_result result,
     return access;
 }
 
+bool check_table(struct check *check, const struct restriction *item,
+                 enum subject subject, struct view key, enum access_result *result_out)
+{
+    struct question q = {.check = check, .item = item, .subject = subject};
+    enum map_result result = maps_find(item->table, key, &q.value, NULL, &q.err);
+    *result_out = conclude(&q, result, key);
+    return result != MAP_MISSING;
+}
+
 static enum access_result check_host(struct check *check,
                                      const struct restriction *item, const char *name)
 {

@@ -4,6 +4,7 @@
 
 static const struct verb VERBS[] = {
     {"check_address_map", restrict_check_address, ARGUMENT_TABLE, 0},
+    {"check_ccert_access", restrict_check_ccert, ARGUMENT_CCERT, 0},
     {"check_client_access", restrict_check_client, ARGUMENT_TABLE, 0},
     {"check_etrn_access", restrict_check_etrn, ARGUMENT_TABLE, 0},
     {"check_helo_access", restrict_check_helo, ARGUMENT_TABLE, 0},
@@ -22,9 +23,10 @@ static const struct verb VERBS[] = {
     {"permit_rhswl_client", restrict_permit_rhswl_client, ARGUMENT_DOMAIN, 0},
     {"permit_inet_interfaces", restrict_permit_inet_interfaces, ARGUMENT_NONE, 0},
     {"permit_mynetworks", restrict_permit_mynetworks, ARGUMENT_NONE, 0},
-    {"permit_sasl_authenticated", restrict_ignored_without_tls, ARGUMENT_NONE, 0},
-    {"permit_tls_all_clientcerts", restrict_ignored_without_tls, ARGUMENT_NONE, 0},
-    {"permit_tls_clientcerts", restrict_ignored_without_tls, ARGUMENT_NONE, 0},
+    {"permit_sasl_authenticated", restrict_permit_sasl_authenticated, ARGUMENT_NONE, 0},
+    {"permit_tls_all_clientcerts", restrict_permit_tls_all_clientcerts, ARGUMENT_NONE,
+     0},
+    {"permit_tls_clientcerts", restrict_permit_tls_clientcerts, ARGUMENT_NONE, 0},
     {"reject", restrict_reject, ARGUMENT_NONE, VERB_FINAL | VERB_GUARD},
     {"reject_authenticated_sender_login_mismatch", restrict_ignored_without_sasl,
      ARGUMENT_NONE, 0},

@@ -17,6 +17,7 @@ NEEDS = {
     "net": ["task"],
     "conf": ["sys"],
     "map": ["net", "conf"],
+    "tls": ["map"],
     "mail": ["net", "conf"],
     "rpc": ["mail"],
     "route": ["map", "rpc"],
@@ -29,6 +30,7 @@ OWNED_HEADERS = {
     r"ares.*\.h": ["lib/net"],
     r"db\.h": ["lib/map"],
     r"pcre2\.h": ["lib/map"],
+    r"openssl/.*": ["lib/tls"],
     r"sasl/.*": ["auth", "smtp"],
 }
 PROGRAM_HEADERS = ("generated", "valgrind")
