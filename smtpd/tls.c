@@ -8,17 +8,16 @@
 
 void tls_open(struct server *server, const char *service, int ticket_fd)
 {
-    server->service = service;
     struct tls_report report = {.say = tls_log_mistake};
-    enum tls_level level;
+    server->service = service;
     if (server->standalone) {
         return; /* nobody listens on a pipe */
     }
-    if (!tls_server_level(server->conf, &level, &report)) {
+    server->tls = tls_server_open(server->conf, service, ticket_fd, &report);
+    if (server->tls == NULL && report.failed) {
         log_fatal("Invalid TLS level \"%s\"",
                   conf_str(server->conf, P_smtpd_tls_security_level));
     }
-    server->tls = tls_server_open(server->conf, service, ticket_fd, &report);
 }
 
 bool tls_outdated(const struct server *server)

@@ -15,6 +15,7 @@ enum { FILE_MOST = 1024 * 1024 };
 static void free_chain(struct tls_chain *chain)
 {
     EVP_PKEY_free(chain->key);
+    free(chain->place);
     X509_free(chain->leaf);
     sk_X509_pop_free(chain->issuers, X509_free);
 }
@@ -151,14 +152,15 @@ static enum outcome add_key(struct tls_chains *out, const struct pem *pem,
 {
     struct tls_chain *last = out->count > 0 ? &out->items[out->count - 1] : NULL;
     if (last != NULL && last->leaf == NULL) {
-        return err_perm(err, "5.7.5", "No certs for key at index %d in %s",
-                        pem->number - 1, pem->source);
+        return err_perm(err, "5.7.5", "No certs for key at %s", last->place);
     }
     EVP_PKEY *key = parse_key(pem, err);
     if (key == NULL) {
         return PERMFAIL;
     }
-    add_chain(out)->key = key;
+    last = add_chain(out);
+    last->key = key;
+    last->place = xasprintf("index %d in %s", pem->number, pem->source);
     return OK;
 }
 
@@ -184,9 +186,8 @@ static enum outcome add_certificate(struct tls_chains *out, const struct pem *pe
     last->leaf = certificate;
     if (X509_check_private_key(certificate, last->key) != 1) {
         tls_forget_errors();
-        return err_perm(err, "5.7.5",
-                        "key at index %d in %s does not match next certificate",
-                        pem->number - 1, pem->source);
+        return err_perm(err, "5.7.5", "key at %s does not match next certificate",
+                        last->place);
     }
     return OK;
 }
@@ -225,9 +226,9 @@ static enum outcome check_complete(const struct tls_chains *chains, const char *
     if (chains->count == 0) {
         return err_perm(err, "5.7.5", "no keys and certificates in %s", source);
     }
-    if (chains->items[chains->count - 1].leaf == NULL) {
-        return err_perm(err, "5.7.5", "No certs for key at index %zu in %s",
-                        chains->count, source);
+    const struct tls_chain *last = &chains->items[chains->count - 1];
+    if (last->leaf == NULL) {
+        return err_perm(err, "5.7.5", "No certs for key at %s", last->place);
     }
     return OK;
 }

@@ -16,6 +16,7 @@
 /* A key, its certificate, and those that lead from there to an authority. */
 struct tls_chain {
     EVP_PKEY *key;
+    char *place; /* of KEY, for messages: "index 1 in FILE"; NULL: the whole file */
     X509 *leaf;
     STACK_OF(X509) * issuers;
 };

@@ -219,9 +219,11 @@ EVP_MD *tls_context_digest(const char *name, const char *value,
         char *text = xasprintf(
             "Digest algorithm \"%s\" not found: disabling TLS support", value);
         tls_forget_errors();
-        tls_report(report, &(struct tls_mistake){.parameter = name,
-                                                 .text = text,
-                                                 .hint = "such as sha256"});
+        tls_report(report,
+                   &(struct tls_mistake){
+                       .parameter = name,
+                       .text = text,
+                       .hint = "specify a digest that OpenSSL knows, such as sha256"});
         free(text);
     }
     return digest;

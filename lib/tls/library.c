@@ -89,7 +89,8 @@ void tls_take_reason(struct str *out)
     unsigned long code = ERR_peek_error_data(&data, &flags);
     str_clear(out);
     if (code != 0) {
-        const char *reason = ERR_reason_error_string(code);
+        const char *reason = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code))
+                                                    : ERR_reason_error_string(code);
         str_add_cstr(out, reason != NULL ? reason : "unknown error");
         if ((flags & ERR_TXT_STRING) != 0 && *data != '\0') {
             str_printf(out, " (%s)", data);

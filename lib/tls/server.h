@@ -22,7 +22,8 @@ struct tls_server;
 
 /* SERVICE is the name in master.cf; TICKET_FD: see tls/ticket_keys.h, or -1.  Mistakes
  * go to REPORT; with one that matters the server is there, but cannot be used.  NULL:
- * TLS is not asked for. */
+ * TLS is not asked for, or, with REPORT->failed, asked for in words that mean nothing.
+ */
 struct tls_server *tls_server_open(const struct conf *conf, const char *service,
                                    int ticket_fd, struct tls_report *report);
 void tls_server_close(struct tls_server **server);
