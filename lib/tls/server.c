@@ -28,6 +28,7 @@ struct tls_server {
     enum tls_level level;
     bool ask, require;
     bool usable;
+    bool checking; /* nobody will be served */
     int loglevel;
     struct str cipher_list;
     int64_t opened;
@@ -210,8 +211,9 @@ static void set_session_scope(struct tls_server *server, const char *service)
     const struct conf *conf = server->conf;
     STR_AUTO struct str scope = {0};
     unsigned char digest[SHA256_DIGEST_LENGTH];
-    str_printf(&scope, "%s\n%d %d %d\n%s\n%s\n%s\n%s %s\n", service, (int)server->level,
-               server->ask, server->require, str_ptr(&server->cipher_list),
+    str_printf(&scope, "%s\n%d %d %d\n%s\n%s\n%s\n%s %s\n",
+               service != NULL ? service : "", (int)server->level, server->ask,
+               server->require, str_ptr(&server->cipher_list),
                conf_str(conf, P_smtpd_tls_protocols),
                conf_str(conf, P_smtpd_tls_mandatory_protocols),
                conf_str(conf, P_smtpd_tls_CAfile), conf_str(conf, P_smtpd_tls_CApath));
@@ -295,14 +297,16 @@ static void set_up_context(struct tls_server *server, const char *service,
     server->digest =
         tls_context_digest("smtpd_tls_fingerprint_digest",
                            conf_str(conf, P_smtpd_tls_fingerprint_digest), report);
-    server->sni = tls_sni_open(conf, conf_str(conf, P_tls_server_sni_maps), report);
+    server->sni = tls_sni_open(conf, conf_str(conf, P_tls_server_sni_maps),
+                               server->checking, report);
 }
 
 /* --- life ---------------------------------------------------------------------------
  */
 
-struct tls_server *tls_server_open(const struct conf *conf, const char *service,
-                                   int ticket_fd, struct tls_report *report)
+/* SERVICE NULL: to see whether it could be opened. */
+static struct tls_server *open_server(const struct conf *conf, const char *service,
+                                      int ticket_fd, struct tls_report *report)
 {
     enum tls_level level;
     if (!tls_server_level(conf, &level, report) || level == TLS_LEVEL_NONE) {
@@ -311,9 +315,10 @@ struct tls_server *tls_server_open(const struct conf *conf, const char *service,
     struct tls_server *server = xcalloc(1, sizeof(*server));
     server->conf = conf;
     server->level = level;
+    server->checking = service == NULL;
     server->loglevel = conf_int(conf, P_smtpd_tls_loglevel);
     server->opened = clock_now();
-    if (server->loglevel >= 2) {
+    if (server->loglevel >= 2 && !server->checking) {
         log_info("initializing the server-side TLS engine");
     }
     watch_files(server); /* first: what changes while it is read is read again */
@@ -323,6 +328,13 @@ struct tls_server *tls_server_open(const struct conf *conf, const char *service,
     }
     server->usable = !report->failed;
     return server;
+}
+
+struct tls_server *tls_server_open(const struct conf *conf, const char *service,
+                                   int ticket_fd, struct tls_report *report)
+{
+    CHECK(service != NULL);
+    return open_server(conf, service, ticket_fd, report);
 }
 
 void tls_server_close(struct tls_server **server)
@@ -393,7 +405,7 @@ bool tls_server_outdated(struct tls_server *server)
 bool tls_server_check(const struct conf *conf, struct tls_report *report)
 {
     report->failed = false;
-    struct tls_server *server = tls_server_open(conf, "check", -1, report);
+    struct tls_server *server = open_server(conf, NULL, -1, report);
     bool good = !report->failed;
     if (server != NULL && good) {
         tls_server_keys_check_expiry(&server->keys, conf, report);

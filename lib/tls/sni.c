@@ -98,52 +98,60 @@ static const struct tls_chains *chains_of(struct tls_sni *sni, struct view value
 
 struct preparation {
     struct tls_sni *sni;
+    bool all; /* whatever they look like */
     struct tls_report *report;
     const char *table;
 };
 
-/* An entry of a table that can be walked. */
+static void report_entry(const struct preparation *preparation, const char *title,
+                         const struct err *err)
+{
+    char *text =
+        xasprintf("error loading private keys and certificates from: %s", title);
+    char *reason = xasprintf("%s: %s", preparation->table, err->text);
+    tls_report(preparation->report,
+               &(struct tls_mistake){.parameter = "tls_server_sni_maps",
+                                     .harmless = true,
+                                     .text = text,
+                                     .reason = reason});
+    free(text);
+    free(reason);
+}
+
+/* An entry of a table that can be walked.  What a table has inside can wait until
+ * somebody asks for it: there may be many. */
 static bool prepare(void *context, struct view key, struct view value)
 {
     struct preparation *preparation = context;
     struct err err;
+    if (!preparation->all && value.len > 0 && value.ptr[0] != '/') {
+        return false;
+    }
     char *title = xasprintf("SNI data for %.*s", VIEW_ARG(key));
     if (chains_of(preparation->sni, value, title, &err) == NULL) {
-        char *text =
-            xasprintf("error loading private keys and certificates from: %s", title);
-        char *reason = xasprintf("%s: %s", preparation->table, err.text);
+        report_entry(preparation, title, &err);
+    }
+    free(title);
+    return true;
+}
+
+static void prepare_table(struct preparation *preparation, struct view name)
+{
+    struct err err;
+    struct map *map = map_open(preparation->sni->conf, name, MAP_FOLD | MAP_QUIET);
+    preparation->table = map_name(map);
+    if (map_open_error(map) != NULL) {
         tls_report(preparation->report,
                    &(struct tls_mistake){.parameter = "tls_server_sni_maps",
                                          .harmless = true,
-                                         .text = text,
-                                         .reason = reason});
-        free(text);
-        free(reason);
-    }
-    free(title);
-    return htab_count(preparation->sni->kept) < KEPT_MOST;
-}
-
-static void prepare_table(struct tls_sni *sni, struct view name,
-                          struct tls_report *report)
-{
-    struct err err;
-    struct map *map = map_open(sni->conf, name, MAP_FOLD | MAP_QUIET);
-    struct preparation preparation = {
-        .sni = sni, .report = report, .table = map_name(map)};
-    if (map_open_error(map) != NULL) {
-        tls_report(report, &(struct tls_mistake){.parameter = "tls_server_sni_maps",
-                                                 .harmless = true,
-                                                 .text = map_open_error(map)});
-    } else {
-        if (map_walk(map, prepare, &preparation, &err) != OK) {
-            log_debug("%s", err.text); /* patterns have no list */
-        }
+                                         .text = map_open_error(map)});
+    } else if (map_walk(map, prepare, preparation, &err) != OK) {
+        log_debug("%s", err.text); /* patterns have no list */
     }
     map_close(&map);
 }
 
-struct tls_sni *tls_sni_open(const struct conf *conf, const char *list,
+struct tls_sni *tls_sni_open(const struct conf *conf, const char *list, bool all,
                              struct tls_report *report)
 {
     struct view rest = view_cstr(list);
@@ -154,8 +162,9 @@ struct tls_sni *tls_sni_open(const struct conf *conf, const char *list,
     struct tls_sni *sni = xcalloc(1, sizeof(*sni));
     sni->conf = conf;
     sni->kept = htab_new();
+    struct preparation preparation = {.sni = sni, .all = all, .report = report};
     while (conf_list_next(&rest, &name)) {
-        prepare_table(sni, name, report);
+        prepare_table(&preparation, name);
     }
     sni->maps = maps_open(conf, "tls_server_sni_maps", list, MAP_FOLD | MAP_QUIET);
     return sni;
