@@ -30,7 +30,7 @@ OWNED_HEADERS = {
     r"ares.*\.h": ["lib/net"],
     r"db\.h": ["lib/map"],
     r"pcre2\.h": ["lib/map"],
-    r"openssl/.*": ["lib/tls"],
+    r"openssl/.*": ["lib/tls", "fuzz", "bench"],
     r"sasl/.*": ["auth", "smtp"],
 }
 PROGRAM_HEADERS = ("generated", "valgrind")
