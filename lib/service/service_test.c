@@ -193,8 +193,8 @@ static void start(struct fixture *f, const struct service *service, const char *
     f->listener = open_listener(f, type);
     f->log_fd = open(f->log_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     FD_AUTO int snapshot = make_snapshot(f, settings);
-    /* Where keys of session tickets would be, anything will do. */
-    int fds[] = {pair[1], f->log_fd, snapshot, snapshot, f->listener};
+    FD_AUTO int tickets = memfd_create("tickets", MFD_CLOEXEC);
+    int fds[] = {pair[1], f->log_fd, snapshot, tickets, f->listener};
     f->pid = fork();
     if (f->pid == 0) {
         (void)close(pair[0]);
