@@ -117,7 +117,7 @@ static void prepare_start(struct control *control)
     if (control_master_pid(control) != 0) {
         log_fatal("the Postfix mail system is already running");
     }
-    control_need_config(control, false);
+    control_examine_config(control, false);
     (void)check_tls(control); /* mail without encryption is better than none */
     if (!directories_make(control)) {
         log_fatal("Postfix integrity check failed!");
@@ -214,7 +214,7 @@ int control_drain(struct control *control)
 int control_reload(struct control *control)
 {
     (void)need_running(control);
-    control_need_config(control, true);
+    control_examine_config(control, true);
     log_set_stderr(true); /* whoever has made a mistake should see it */
     if (!check_tls(control)) {
         log_fatal("the configuration has mistakes: the running one stays in force");

@@ -302,5 +302,5 @@ bool stream_await_drained(struct stream *stream, int64_t limit)
 bool stream_wait(struct stream *stream, unsigned events)
 {
     return stream->state == STREAM_OK && stream_in_time(stream) &&
-           stream_await(stream, events);
+           stream_await(stream, events, stream_wait_limit(stream));
 }
