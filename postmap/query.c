@@ -123,16 +123,14 @@ static void query_keys(struct query *query)
     struct key_reader reader = {.output = &query->output};
     struct view key;
     while (key_reader_next(&reader, &key)) {
-        if (key.len > 0) {
-            query_key(query, key);
-        }
+        query_key(query, key);
     }
     key_reader_done(&reader);
 }
 
 static void query_one(struct query *query, const char *key)
 {
-    if (key[0] == '\0' || !look_up(query, view_cstr(key))) {
+    if (!look_up(query, view_cstr(key))) {
         return;
     }
     if (query->options->json) {

@@ -302,8 +302,8 @@ static void build_table(const struct options *options, const struct conf *conf,
     struct err err = {0};
     open_source(&update, name->path);
     bool lowered = lower_rights(options, name->path);
-    open_writer(&update, name);
     catch_signals();
+    open_writer(&update, name);
     progress_begin(&update.progress, "entries", !options->no_progress);
     log_set_hook(erase_progress, &update.progress);
     put_entries(&update);

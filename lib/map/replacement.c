@@ -24,15 +24,6 @@ static bool is_still_there(const struct replacement *self)
            now.st_ino == self->old.st_ino;
 }
 
-static bool lock_whole(int fd)
-{
-    int status;
-    do {
-        status = flock(fd, LOCK_EX);
-    } while (status != 0 && errno == EINTR);
-    return status == 0;
-}
-
 /* Have the present file locked, if there is one.  While we wait for the lock another
  * writer may put a new file in its place. */
 static int lock_old(struct replacement *self)
@@ -42,7 +33,8 @@ static int lock_old(struct replacement *self)
         if (self->old_fd < 0) {
             return errno == ENOENT ? 0 : errno;
         }
-        if (!lock_whole(self->old_fd) || fstat(self->old_fd, &self->old) != 0) {
+        /* A signal may end the wait. */
+        if (flock(self->old_fd, LOCK_EX) != 0 || fstat(self->old_fd, &self->old) != 0) {
             return errno;
         }
         if (is_still_there(self)) {
