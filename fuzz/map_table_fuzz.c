@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables that are read as text.  Input: a letter for the kind of table, a line that is
- * the key, and the table.  regexp: is left out, because what it would test is
- * regcomp().
+ * Tables that are read as text, and base64 (values of "postmap -F").  Input: a letter
+ * for the kind of table, a line that is the key, and the table.  regexp: is left out,
+ * because what it would test is regcomp().
  */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "fuzz/fuzz.h"
@@ -51,6 +52,17 @@ static void try_list(const struct conf *conf, struct view key, struct view text)
     free(patterns);
 }
 
+/* What was decoded and is encoded again is the same, for there is one spelling only. */
+static void try_base64(struct view text)
+{
+    STR_AUTO struct str bytes = {0};
+    STR_AUTO struct str again = {0};
+    if (base64_decode(text, &bytes)) {
+        base64_encode(str_view(&bytes), &again);
+        CHECK(view_equal(str_view(&again), text));
+    }
+}
+
 /* Files by name would be the machine's own. */
 static bool names_a_file(struct view text)
 {
@@ -76,6 +88,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 't':
         try_file(conf, "texthash", key, text);
+        break;
+    case 'b':
+        try_base64(text);
         break;
     case 'l':
     case 'n':

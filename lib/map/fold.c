@@ -136,17 +136,25 @@ bool fold_is_needed(struct view key)
     return false;
 }
 
+/* The C library's table of letters; 0 where it has none. */
+static locale_t utf8_locale(void)
+{
+    static locale_t locale; /* loading it for every key is too much */
+    static bool tried;
+    if (!tried) {
+        tried = true;
+        locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    }
+    return locale;
+}
+
 void fold_key(struct view key, bool utf8, struct str *out)
 {
     str_clear(out);
-    locale_t locale = (locale_t)0;
-    if (utf8 && !is_ascii(key)) {
-        locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    }
-    if (locale == (locale_t)0) { /* not needed, or a C library without it */
+    locale_t locale = utf8 && !is_ascii(key) ? utf8_locale() : (locale_t)0;
+    if (locale == (locale_t)0) {
         str_add_lower(out, key);
-        return;
+    } else {
+        fold_letters(key, locale, out);
     }
-    fold_letters(key, locale, out);
-    freelocale(locale);
 }
