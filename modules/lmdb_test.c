@@ -29,15 +29,15 @@ static void test_growth(void **state)
     enum { ENTRIES = 40000 };
     struct bench *bench = bench_with_module("lmdb", "lmdb_map_size = 65536");
     const struct map_writer_options options = {.mode = 0640};
-    struct map_writer *writer = indexed_open_writer(bench, "lmdb", &options);
+    struct map_writer *writer = bench_writer(bench, "lmdb", &options);
     char key[32];
     for (int i = 0; i < ENTRIES; i++) {
         (void)snprintf(key, sizeof(key), "%d@example.com", i * 7919 % ENTRIES);
-        assert_false(indexed_put(bench, writer, MAP_PUT_NEW, key, key));
+        assert_false(bench_put(bench, writer, MAP_PUT_NEW, key, key));
         assert_true(i % 1000 != 0 ||
-                    indexed_put(bench, writer, MAP_PUT_NEW, key, "again"));
+                    bench_put(bench, writer, MAP_PUT_NEW, key, "again"));
     }
-    indexed_commit(bench, writer);
+    bench_commit(bench, writer);
     struct map *map = bench_open_file(bench, "lmdb", "t", 0);
     for (int i = 0; i < ENTRIES; i++) {
         (void)snprintf(key, sizeof(key), "%d@example.com", i);
@@ -55,15 +55,15 @@ static void test_long_keys(void **state)
     memset(key, 'k', 999);
     key[999] = '\0';
     const struct map_writer_options options = {.mode = 0640};
-    struct map_writer *writer = indexed_open_writer(bench, "lmdb", &options);
+    struct map_writer *writer = bench_writer(bench, "lmdb", &options);
     bool existed;
     assert_int_equal(map_writer_put(writer, MAP_PUT_NEW, view_cstr(key), VIEW("v"),
                                     &existed, &bench->err),
                      TEMPFAIL);
     assert_non_null(strstr(bench->err.text, "key is too long for this type"));
-    assert_false(indexed_delete(bench, writer, key));
-    assert_false(indexed_put(bench, writer, MAP_PUT_NEW, "a", "b"));
-    indexed_commit(bench, writer);
+    assert_false(bench_delete(bench, writer, key));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "b"));
+    bench_commit(bench, writer);
     struct map *map = bench_open_file(bench, "lmdb", "t", 0);
     assert_string_equal(bench_ask(bench, map, key), "(missing)");
     map_close(&map);

@@ -4,13 +4,11 @@
 #ifndef MODULES_MODULE_TESTING_H
 #define MODULES_MODULE_TESTING_H
 
-#include "map/map_testing.h"
+#include "map/writer_testing.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "map/writer.h"
 
 /* dynamicmaps.cf lists MODULE_FILE for TYPE.  MAIN_CF: more settings. */
 static inline struct bench *bench_with_module(const char *type, const char *main_cf)
@@ -23,43 +21,6 @@ static inline struct bench *bench_with_module(const char *type, const char *main
     test_write_file(bench->directory, "dynamicmaps.cf", list);
     free(list);
     return bench;
-}
-
-static inline struct map_writer *
-indexed_open_writer(struct bench *bench, const char *type,
-                    const struct map_writer_options *options)
-{
-    char *path = xasprintf("%s/t", bench->directory);
-    struct map_writer *writer =
-        map_writer_open(bench->conf, type, path, options, &bench->err);
-    free(path);
-    return writer;
-}
-
-/* Did the entry exist? */
-static inline bool indexed_put(struct bench *bench, struct map_writer *writer,
-                               unsigned how, const char *key, const char *value)
-{
-    bool existed;
-    assert_int_equal(map_writer_put(writer, how, view_cstr(key), view_cstr(value),
-                                    &existed, &bench->err),
-                     OK);
-    return existed;
-}
-
-static inline bool indexed_delete(struct bench *bench, struct map_writer *writer,
-                                  const char *key)
-{
-    bool existed;
-    assert_int_equal(map_writer_delete(writer, view_cstr(key), &existed, &bench->err),
-                     OK);
-    return existed;
-}
-
-static inline void indexed_commit(struct bench *bench, struct map_writer *writer)
-{
-    assert_int_equal(map_writer_commit(&writer, &bench->err), OK);
-    assert_null(writer);
 }
 
 static inline bool indexed_add_entry(void *context, struct view key, struct view value)
@@ -81,17 +42,17 @@ static inline void indexed_test_build(const char *type, enum map_writer_nul nul)
 {
     const struct map_writer_options options = {.nul = nul, .mode = 0640};
     struct bench *bench = bench_with_module(type, "");
-    struct map_writer *writer = indexed_open_writer(bench, type, &options);
+    struct map_writer *writer = bench_writer(bench, type, &options);
     assert_non_null(writer);
-    assert_false(indexed_put(bench, writer, MAP_PUT_NEW, "alice", "Alice Jones"));
-    assert_true(indexed_put(bench, writer, MAP_PUT_NEW, "alice", "again"));
-    assert_false(indexed_put(bench, writer, MAP_PUT_NEW, "bob", "b"));
-    assert_false(indexed_put(bench, writer, MAP_PUT_REPLACE, "bob", "Bob"));
-    assert_false(indexed_put(bench, writer, MAP_PUT_BARE, "bare", ""));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "alice", "Alice Jones"));
+    assert_true(bench_put(bench, writer, MAP_PUT_NEW, "alice", "again"));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "bob", "b"));
+    assert_false(bench_put(bench, writer, MAP_PUT_REPLACE, "bob", "Bob"));
+    assert_false(bench_put(bench, writer, MAP_PUT_BARE, "bare", ""));
     char *path = xasprintf("%s/t.%s", bench->directory, type);
     assert_string_equal(map_writer_path(writer), path);
     assert_int_equal(access(path, F_OK), -1); /* nobody sees half a table */
-    indexed_commit(bench, writer);
+    bench_commit(bench, writer);
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0640);
@@ -114,20 +75,20 @@ static inline void indexed_test_change(const char *type, const char *expected)
 {
     const struct map_writer_options options = {.incremental = true, .mode = 0640};
     struct bench *bench = bench_with_module(type, "");
-    struct map_writer *writer = indexed_open_writer(bench, type, &options);
-    assert_false(indexed_put(bench, writer, MAP_PUT_NEW, "a", "1"));
-    assert_false(indexed_put(bench, writer, MAP_PUT_NEW, "b", "2"));
-    assert_false(indexed_put(bench, writer, MAP_PUT_NEW, "c", "3"));
-    indexed_commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, type, &options);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "1"));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "b", "2"));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "c", "3"));
+    bench_commit(bench, writer);
     struct map *map = bench_open_file(bench, type, "t", 0);
 
-    writer = indexed_open_writer(bench, type, &options);
-    assert_true(indexed_put(bench, writer, MAP_PUT_NEW, "a", "again"));
-    assert_false(indexed_put(bench, writer, MAP_PUT_NEW, "d", "4"));
-    assert_false(indexed_put(bench, writer, MAP_PUT_REPLACE, "c", "changed"));
-    assert_true(indexed_delete(bench, writer, "b"));
-    assert_false(indexed_delete(bench, writer, "zz"));
-    indexed_commit(bench, writer);
+    writer = bench_writer(bench, type, &options);
+    assert_true(bench_put(bench, writer, MAP_PUT_NEW, "a", "again"));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "d", "4"));
+    assert_false(bench_put(bench, writer, MAP_PUT_REPLACE, "c", "changed"));
+    assert_true(bench_delete(bench, writer, "b"));
+    assert_false(bench_delete(bench, writer, "zz"));
+    bench_commit(bench, writer);
     /* The reader goes over to the new file by itself. */
     assert_string_equal(bench_ask(bench, map, "b"), "(missing)");
     assert_string_equal(bench_ask(bench, map, "c"), "changed");
@@ -139,8 +100,8 @@ static inline void indexed_test_change(const char *type, const char *expected)
     free(log);
 
     /* A third writer starts from what the second one left. */
-    writer = indexed_open_writer(bench, type, &options);
-    indexed_commit(bench, writer);
+    writer = bench_writer(bench, type, &options);
+    bench_commit(bench, writer);
     struct map *again = bench_open_file(bench, type, "t", MAP_FOLD);
     indexed_assert_entries(bench, again, expected);
     map_close(&again);
@@ -152,7 +113,7 @@ static inline void indexed_test_errors(const char *type)
 {
     const struct map_writer_options options = {.incremental = true, .must_exist = true};
     struct bench *bench = bench_with_module(type, "");
-    assert_null(indexed_open_writer(bench, type, &options));
+    assert_null(bench_writer(bench, type, &options));
     char *text = xasprintf("open database %s/t.%s: No such file or directory",
                            bench->directory, type);
     assert_string_equal(bench->err.text, text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "testing/test.h"
 
-#include "map/map_testing.h"
+#include "map/writer_testing.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -11,39 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "map/writer.h"
 #include "sys/file.h"
 
 static const char *const types[] = {"hash", "btree"};
 static const struct map_writer_options fresh = {.nul = MAP_NUL_ADD, .mode = 0640};
 static const struct map_writer_options more = {
     .nul = MAP_NUL_ADD, .incremental = true, .mode = 0640};
-
-static struct map_writer *open_writer(struct bench *bench, const char *type,
-                                      const struct map_writer_options *options)
-{
-    char *path = xasprintf("%s/t", bench->directory);
-    struct map_writer *writer =
-        map_writer_open(bench->conf, type, path, options, &bench->err);
-    free(path);
-    return writer;
-}
-
-static bool put(struct bench *bench, struct map_writer *writer, unsigned how,
-                const char *key, const char *value)
-{
-    bool existed;
-    assert_int_equal(map_writer_put(writer, how, view_cstr(key), view_cstr(value),
-                                    &existed, &bench->err),
-                     OK);
-    return existed;
-}
-
-static void commit(struct bench *bench, struct map_writer *writer)
-{
-    assert_int_equal(map_writer_commit(&writer, &bench->err), OK);
-    assert_null(writer);
-}
 
 static struct stat stat_db(struct bench *bench)
 {
@@ -72,13 +45,13 @@ static void test_build_and_find(void **state)
     (void)state;
     for (size_t kind = 0; kind < ARRAY_SIZE(types); kind++) {
         struct bench *bench = bench_new("");
-        struct map_writer *writer = open_writer(bench, types[kind], &fresh);
-        assert_false(put(bench, writer, MAP_PUT_NEW, "alice", "Alice Jones"));
-        assert_true(put(bench, writer, MAP_PUT_NEW, "alice", "again"));
-        assert_false(put(bench, writer, MAP_PUT_NEW, "bob", "b"));
-        assert_false(put(bench, writer, MAP_PUT_REPLACE, "bob", "Bob"));
-        assert_false(put(bench, writer, MAP_PUT_BARE, "bare", "no NUL"));
-        commit(bench, writer);
+        struct map_writer *writer = bench_writer(bench, types[kind], &fresh);
+        assert_false(bench_put(bench, writer, MAP_PUT_NEW, "alice", "Alice Jones"));
+        assert_true(bench_put(bench, writer, MAP_PUT_NEW, "alice", "again"));
+        assert_false(bench_put(bench, writer, MAP_PUT_NEW, "bob", "b"));
+        assert_false(bench_put(bench, writer, MAP_PUT_REPLACE, "bob", "Bob"));
+        assert_false(bench_put(bench, writer, MAP_PUT_BARE, "bare", "no NUL"));
+        bench_commit(bench, writer);
         assert_int_equal(stat_db(bench).st_mode & 0777, 0640);
         assert_int_equal(count_files(bench), 1);
 
@@ -103,10 +76,10 @@ static void test_large_entries(void **state)
     char *value = xmalloc(BYTES + 1);
     memset(value, 'v', BYTES);
     value[BYTES] = '\0';
-    struct map_writer *writer = open_writer(bench, "hash", &fresh);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "k", value));
-    assert_false(put(bench, writer, MAP_PUT_NEW, value, "x"));
-    commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "k", value));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, value, "x"));
+    bench_commit(bench, writer);
     struct map *map = bench_open_file(bench, "hash", "t", 0);
     assert_string_equal(bench_ask(bench, map, "k"), value);
     assert_string_equal(bench_ask(bench, map, value), "x");
@@ -124,12 +97,12 @@ static void test_many_entries(void **state)
     options.source_bytes = 4 * 1024 * 1024;
     char key[32];
     for (size_t kind = 0; kind < ARRAY_SIZE(types); kind++) {
-        struct map_writer *writer = open_writer(bench, types[kind], &options);
+        struct map_writer *writer = bench_writer(bench, types[kind], &options);
         for (int i = 0; i < ENTRIES; i++) {
             (void)snprintf(key, sizeof(key), "user%d@example.com", i);
-            assert_false(put(bench, writer, MAP_PUT_NEW, key, key));
+            assert_false(bench_put(bench, writer, MAP_PUT_NEW, key, key));
         }
-        commit(bench, writer);
+        bench_commit(bench, writer);
         struct map *map = bench_open_file(bench, types[kind], "t", 0);
         for (int i = 0; i < ENTRIES; i += 7) {
             (void)snprintf(key, sizeof(key), "user%d@example.com", i);
@@ -145,29 +118,29 @@ static void test_incremental(void **state)
     (void)state;
     struct bench *bench = bench_new("");
     bool existed;
-    struct map_writer *writer = open_writer(bench, "hash", &more);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "a", "1"));
-    assert_false(put(bench, writer, MAP_PUT_NEW, "b", "2"));
-    assert_false(put(bench, writer, MAP_PUT_NEW | MAP_PUT_BARE, "c", "3"));
-    commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, "hash", &more);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "1"));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "b", "2"));
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW | MAP_PUT_BARE, "c", "3"));
+    bench_commit(bench, writer);
     char *path = xasprintf("%s/t.db", bench->directory);
     assert_int_equal(chmod(path, 0604), 0);
     free(path);
 
-    writer = open_writer(bench, "hash", &more);
-    assert_true(put(bench, writer, MAP_PUT_NEW, "a", "again"));
+    writer = bench_writer(bench, "hash", &more);
+    assert_true(bench_put(bench, writer, MAP_PUT_NEW, "a", "again"));
     assert_int_equal(map_writer_delete(writer, VIEW("b"), &existed, &bench->err), OK);
     assert_true(existed);
     assert_int_equal(map_writer_delete(writer, VIEW("c"), &existed, &bench->err), OK);
     assert_true(existed);
     assert_int_equal(map_writer_delete(writer, VIEW("zz"), &existed, &bench->err), OK);
     assert_false(existed);
-    commit(bench, writer);
+    bench_commit(bench, writer);
     assert_int_equal(stat_db(bench).st_mode & 0777, 0604);
 
     /* What is not committed did not happen. */
-    writer = open_writer(bench, "hash", &fresh);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "a", "other"));
+    writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "other"));
     map_writer_abort(&writer);
     assert_null(writer);
     assert_int_equal(count_files(bench), 1);
@@ -179,19 +152,24 @@ static void test_incremental(void **state)
     bench_free(bench);
 }
 
+/* "hash:D/t" with the entry a=VALUE, built and opened. */
+static struct map *open_with_entry(struct bench *bench, const char *value)
+{
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", value));
+    bench_commit(bench, writer);
+    return bench_open_file(bench, "hash", "t", MAP_FOLD);
+}
+
 /* Readers go over to a new file by themselves. */
 static void test_replacement(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    struct map_writer *writer = open_writer(bench, "hash", &fresh);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "a", "old"));
-    commit(bench, writer);
-    struct map *map = bench_open_file(bench, "hash", "t", MAP_FOLD);
-
-    writer = open_writer(bench, "hash", &fresh);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "a", "new"));
-    commit(bench, writer);
+    struct map *map = open_with_entry(bench, "old");
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "new"));
+    bench_commit(bench, writer);
     assert_false(map_changed(map));
     assert_string_equal(bench_ask(bench, map, "a"), "new");
     assert_log(bench, "table hash:D/t(0,lock|fold_fix|utf8_request) has changed -- "
@@ -206,10 +184,7 @@ static void test_replacement_out_of_reach(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    struct map_writer *writer = open_writer(bench, "hash", &fresh);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "a", "old"));
-    commit(bench, writer);
-    struct map *map = bench_open_file(bench, "hash", "t", MAP_FOLD);
+    struct map *map = open_with_entry(bench, "old");
     char *path = xasprintf("%s/t.db", bench->directory);
     assert_int_equal(unlink(path), 0);
     free(path);
@@ -228,7 +203,7 @@ static void test_older_than_source(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    commit(bench, open_writer(bench, "hash", &fresh));
+    bench_commit(bench, bench_writer(bench, "hash", &fresh));
     test_write_file(bench->directory, "t", "a b\n");
     char *path = xasprintf("%s/t.db", bench->directory);
     const struct timespec past[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
@@ -251,7 +226,7 @@ static void test_overwritten(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    commit(bench, open_writer(bench, "hash", &fresh));
+    bench_commit(bench, bench_writer(bench, "hash", &fresh));
     struct map *map = bench_open_file(bench, "hash", "t", 0);
     char *path = xasprintf("%s/t.db", bench->directory);
     const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
@@ -270,13 +245,13 @@ static void test_link(void **state)
     char *link = xasprintf("%s/t.db", bench->directory);
     char *real = xasprintf("%s/elsewhere.db", bench->directory);
     struct stat st;
-    struct map_writer *writer = open_writer(bench, "hash", &fresh);
-    commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    bench_commit(bench, writer);
     assert_int_equal(rename(link, real), 0);
     assert_int_equal(symlink("elsewhere.db", link), 0);
-    writer = open_writer(bench, "hash", &more);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "a", "1"));
-    commit(bench, writer);
+    writer = bench_writer(bench, "hash", &more);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "1"));
+    bench_commit(bench, writer);
     assert_int_equal(lstat(link, &st), 0);
     assert_true(S_ISLNK(st.st_mode));
     assert_int_equal(count_files(bench), 2);
@@ -294,11 +269,11 @@ static void test_errors(void **state)
     struct bench *bench = bench_new("");
     struct map_writer_options options = more;
     options.must_exist = true;
-    assert_null(open_writer(bench, "hash", &options));
+    assert_null(bench_writer(bench, "hash", &options));
     assert_non_null(strstr(bench->err.text, "/t.db: No such file or directory"));
 
-    commit(bench, open_writer(bench, "btree", &fresh));
-    assert_null(open_writer(bench, "hash", &more));
+    bench_commit(bench, bench_writer(bench, "btree", &fresh));
+    assert_null(bench_writer(bench, "hash", &more));
     assert_non_null(strstr(bench->err.text, "/t.db: Invalid argument"));
     struct map *map = bench_open_file(bench, "hash", "t", MAP_QUIET);
     assert_non_null(strstr(map_open_error(map), "/t.db: Invalid argument"));
@@ -323,9 +298,9 @@ static void test_damaged(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    struct map_writer *writer = open_writer(bench, "hash", &fresh);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "a", "1"));
-    commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "1"));
+    bench_commit(bench, writer);
     int64_t size = stat_db(bench).st_size;
     char *path = xasprintf("%s/t.db", bench->directory);
     for (int64_t cut = size - 512; cut >= 0; cut -= 512) {
@@ -345,14 +320,14 @@ static void test_writers_exclude_each_other(void **state)
 {
     (void)state;
     struct bench *bench = bench_new("");
-    struct map_writer *writer = open_writer(bench, "btree", &more);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "first", "1"));
-    commit(bench, writer);
-    writer = open_writer(bench, "btree", &more);
+    struct map_writer *writer = bench_writer(bench, "btree", &more);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "first", "1"));
+    bench_commit(bench, writer);
+    writer = bench_writer(bench, "btree", &more);
     pid_t child = fork();
     if (child == 0) {
         /* The lock belongs to the parent alone. */
-        struct map_writer *own = open_writer(bench, "btree", &more);
+        struct map_writer *own = bench_writer(bench, "btree", &more);
         bool existed = true;
         bool ok = own != NULL &&
                   map_writer_put(own, MAP_PUT_NEW, VIEW("child"), VIEW("c"), &existed,
@@ -363,8 +338,8 @@ static void test_writers_exclude_each_other(void **state)
     assert_true(child > 0);
     const struct timespec pause = {.tv_nsec = 200 * 1000 * 1000};
     (void)nanosleep(&pause, NULL);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "parent", "p"));
-    commit(bench, writer);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "parent", "p"));
+    bench_commit(bench, writer);
     int status = 1;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -379,7 +354,7 @@ static void test_writers_exclude_each_other(void **state)
 /* A table of ours in a directory that is not: the old file is overwritten. */
 static void write_in_foreign_directory(struct bench *bench)
 {
-    struct map_writer *writer = open_writer(bench, "hash", &fresh);
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
     bool existed;
     bool ok = writer != NULL &&
               map_writer_put(writer, MAP_PUT_NEW, VIEW("a"), VIEW("new"), &existed,
@@ -393,9 +368,9 @@ static void test_in_place(void **state)
     (void)state;
     enum { SOMEBODY = 65534 };
     struct bench *bench = bench_new("");
-    struct map_writer *writer = open_writer(bench, "hash", &fresh);
-    assert_false(put(bench, writer, MAP_PUT_NEW, "a", "old"));
-    commit(bench, writer);
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "old"));
+    bench_commit(bench, writer);
     struct stat before = stat_db(bench);
     char *path = xasprintf("%s/t.db", bench->directory);
     bool root = geteuid() == 0;

@@ -9,7 +9,7 @@
 
 enum {
     SMALL_CACHE = 1024 * 1024,
-    LARGE_CACHE = 256 * 1024 * 1024,
+    LARGE_CACHE = 128 * 1024 * 1024,
     ENTRY_BYTES = 40 /* of source text, to guess the number of entries */
 };
 
