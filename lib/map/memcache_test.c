@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "testing/test.h"
 
+#include "testing/unix_server.h"
+
 #include "map/peer_testing.h"
 
 #include <stdio.h>

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* For tests of tables that ask a server: a scripted one, in fibers beside the test.
- * Comes behind testing/test.h. */
+ * Comes behind testing/test.h and testing/unix_server.h. */
 #ifndef MAP_PEER_TESTING_H
 #define MAP_PEER_TESTING_H
 
 #include "map/map_testing.h"
-#include "testing/unix_server.h"
 
 /* What a server does with the connections it gets. */
 struct peer_script {

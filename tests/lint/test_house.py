@@ -31,8 +31,8 @@ OWNED_HEADERS = {
     r"db\.h": ["lib/map"],
     r"pcre2\.h": ["lib/map"],
     r"openssl/.*": ["lib/tls", "fuzz", "bench"],
-    r"sasl/.*": ["auth", "smtp"],
-    r"(lmdb|cdb)\.h": ["modules"],
+    r"sasl/.*": ["auth", "smtp", "modules"],
+    r"(lmdb|cdb|ldap|libpq-fe|mysql|mysqld_error|sqlite3)\.h": ["modules"],
 }
 PROGRAM_HEADERS = ("generated", "valgrind")
 FORBIDDEN_CALLS = (
