@@ -111,6 +111,24 @@ static void send_recipients(struct message *message)
 
 /* --- envelope ------------------------------------------------------------------- */
 
+/* "ID: client=name[address], sasl_method=PLAIN, sasl_username=joe" */
+static void log_client(const struct session *session)
+{
+    const struct message *message = session->message;
+    const struct session_auth *auth = &session->auth;
+    STR_AUTO struct str line = {0};
+    str_printf(&line, "%s: client=%s", submit_queue_id(message->submit),
+               session->client.shown);
+    if (auth->user != NULL) {
+        str_printf(&line, ", sasl_method=%s, sasl_username=%s", auth->method,
+                   auth->user);
+    }
+    if (message->auth_sender.len > 0) {
+        str_printf(&line, ", sasl_sender=%s", message->auth_sender.ptr);
+    }
+    log_info("%s", str_ptr(&line));
+}
+
 bool message_open(struct session *session)
 {
     struct message *message = session->message;
@@ -129,7 +147,7 @@ bool message_open(struct session *session)
         log_warning("%s: cannot submit mail: %s", session_queue_id(session), err.text);
         return false;
     }
-    log_info("%s: client=%s", submit_queue_id(message->submit), session->client.shown);
+    log_client(session);
     return true;
 }
 
@@ -150,6 +168,10 @@ static void put_transaction(struct session *session)
     submit_arrival_time(message->submit, message->arrival_time);
     put(message, "log_ident", submit_queue_id(message->submit));
     put(message, "rewrite_context", access_is_local(session) ? "local" : "remote");
+    if (session->auth.user != NULL) {
+        put(message, "sasl_method", session->auth.method);
+        put(message, "sasl_username", session->auth.user);
+    }
     if (message->auth_sender.len > 0) {
         submit_attribute(message->submit, "sasl_sender", message->auth_sender);
     }
@@ -217,10 +239,14 @@ static void put_envelope(struct session *session)
 
 static const char *protocol_text(const struct session *session)
 {
+    bool login = session->auth.user != NULL;
     if (!session->esmtp) {
         return "SMTP";
     }
-    return session->message->smtputf8 ? "UTF8SMTP" : "ESMTP";
+    if (session->message->smtputf8) {
+        return login ? "UTF8SMTPA" : "UTF8SMTP";
+    }
+    return login ? "ESMTPA" : "ESMTP";
 }
 
 /* RFC 5321 section 4.4; recipients of one another's mail must not see each other, so
@@ -234,8 +260,14 @@ static void add_received(struct session *session, struct str *out)
     str_add_cstr(out, "Received: from ");
     header_add_safe(out, session->helo.len > 0 ? str_view(&session->helo)
                                                : view_cstr(client->name));
-    str_printf(out, " (%s [%s])\n\tby %s (%s) with %s id %s", client->name,
-               client->rfc_address, conf_str(session->conf, P_myhostname),
+    str_printf(out, " (%s [%s])\n", client->name, client->rfc_address);
+    if (session->auth.user != NULL &&
+        conf_bool(session->conf, P_smtpd_sasl_authenticated_header)) {
+        str_add_cstr(out, "\t(Authenticated sender: ");
+        header_add_safe(out, view_cstr(session->auth.user));
+        str_add_cstr(out, ")\n");
+    }
+    str_printf(out, "\tby %s (%s) with %s id %s", conf_str(session->conf, P_myhostname),
                conf_str(session->conf, P_mail_name), protocol_text(session),
                submit_queue_id(message->submit));
     if (message->recipient_count == 1) {

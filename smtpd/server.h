@@ -17,6 +17,8 @@ struct server {
     struct submit_client *submit;
     int64_t space, space_time; /* free bytes of the queue's file system, and when */
     struct access_rules *access;
+    struct auth_service *auth; /* NULL: nobody can log in */
+    struct limits *limits;     /* NULL: none */
     struct match_list *mynetworks;
     struct match_list *permit_log;         /* smtpd_log_access_permit_actions */
     struct match_list *fast_flush_domains; /* who may be flushed by ETRN */
@@ -30,6 +32,7 @@ struct server {
     /* Who is a valid user, by address class; see access/unlisted.c. */
     struct maps *recipient_canonical, *sender_canonical, *canonical, *virtual_alias,
         *local_recipients, *relay_recipients, *virtual_mailbox;
+    struct maps *sender_logins; /* smtpd_sender_login_maps */
 };
 
 /* Ends the process with "fatal: ..." when the configuration is unsafe, or asks for what

@@ -64,6 +64,7 @@ enum subject {
     SUBJECT_DATA,
     SUBJECT_END_OF_DATA,
     SUBJECT_ETRN,
+    SUBJECT_LOGIN, /* never a list's own */
     SUBJECT_COUNT
 };
 
@@ -150,6 +151,10 @@ void deferral_copy(struct deferral *to, const struct deferral *from);
 
 /* Resolve the recipient, once.  False: a table failed. */
 bool check_resolve(struct check *check);
+/* What ITEM's table says about NAME, which is of the kind SUBJECT: the whole name only.
+ */
+enum access_result check_table(struct check *check, const struct restriction *item,
+                               enum subject subject, struct view name);
 /* What TEXT, found in TABLE under KEY, says about SUBJECT. */
 enum access_result action_apply(struct check *check, const char *table, struct view key,
                                 struct view text, enum subject subject);
@@ -160,9 +165,11 @@ enum access_result unlisted_check_sender(struct check *check);
 restriction_function restrict_permit, restrict_reject, restrict_defer,
     restrict_defer_if_permit, restrict_defer_if_reject, restrict_warn_if_reject,
     restrict_sleep, restrict_permit_mynetworks, restrict_permit_inet_interfaces,
-    restrict_ignored_without_tls, restrict_ignored_without_sasl,
-    restrict_reject_sender_login_mismatch, restrict_reject_plaintext_session,
+    restrict_ignored_without_tls, restrict_reject_plaintext_session,
     restrict_reject_unauth_pipelining, restrict_reject_multi_recipient_bounce;
+restriction_function restrict_permit_sasl, restrict_check_sasl,
+    restrict_reject_login_mismatch, restrict_reject_nologin_mismatch,
+    restrict_reject_known_mismatch, restrict_reject_sender_login_mismatch;
 restriction_function restrict_permit_auth_destination,
     restrict_reject_unauth_destination, restrict_defer_unauth_destination;
 restriction_function restrict_reject_unlisted_recipient,

@@ -90,6 +90,13 @@ static enum access_result conclude(struct question *q, enum map_result result,
     return access;
 }
 
+enum access_result check_table(struct check *check, const struct restriction *item,
+                               enum subject subject, struct view name)
+{
+    struct question q = {.check = check, .item = item, .subject = subject};
+    return conclude(&q, maps_find(item->table, name, &q.value, NULL, &q.err), name);
+}
+
 static enum access_result check_host(struct check *check,
                                      const struct restriction *item, const char *name)
 {
