@@ -21,8 +21,9 @@ typedef enum access_result restriction_function(struct check *check,
 
 enum restriction_argument {
     ARGUMENT_NONE,
-    ARGUMENT_TABLE,  /* maptype:mapname */
-    ARGUMENT_DOMAIN, /* of a DNS list */
+    ARGUMENT_TABLE,   /* maptype:mapname */
+    ARGUMENT_DOMAIN,  /* of a DNS list */
+    ARGUMENT_SERVICE, /* of policies */
     ARGUMENT_NUMBER
 };
 
@@ -45,7 +46,8 @@ struct restriction {
     const struct verb *verb; /* NULL: WORD is a class, or unknown */
     struct view word;        /* as written, for the log */
     struct view argument;
-    struct maps *table;  /* ARGUMENT_TABLE, of a list in main.cf */
+    struct maps *table;             /* ARGUMENT_TABLE, of a list in main.cf */
+    struct policy_service *service; /* likewise */
     const char *problem; /* in the log when it is evaluated: it cannot be done */
 };
 
@@ -76,6 +78,8 @@ struct access_rules {
     struct htab *classes; /* name -> struct restriction_list */
     struct maps **tables; /* all that were opened */
     size_t table_count;
+    struct policy_service **services; /* likewise */
+    size_t service_count;
 };
 
 /* Compile TEXT into ARENA.  A table without a verb is for TABLE_VERB.  With RULES NULL
@@ -167,6 +171,7 @@ restriction_function restrict_permit, restrict_reject, restrict_defer,
     restrict_sleep, restrict_permit_mynetworks, restrict_permit_inet_interfaces,
     restrict_ignored_without_tls, restrict_reject_plaintext_session,
     restrict_reject_unauth_pipelining, restrict_reject_multi_recipient_bounce;
+restriction_function restrict_check_policy;
 restriction_function restrict_permit_sasl, restrict_check_sasl,
     restrict_reject_login_mismatch, restrict_reject_nologin_mismatch,
     restrict_reject_known_mismatch, restrict_reject_sender_login_mismatch;

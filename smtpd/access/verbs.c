@@ -7,6 +7,7 @@ static const struct verb VERBS[] = {
     {"check_client_access", restrict_check_client, ARGUMENT_TABLE, 0},
     {"check_etrn_access", restrict_check_etrn, ARGUMENT_TABLE, 0},
     {"check_helo_access", restrict_check_helo, ARGUMENT_TABLE, 0},
+    {"check_policy_service", restrict_check_policy, ARGUMENT_SERVICE, 0},
     {"check_recipient_access", restrict_check_recipient, ARGUMENT_TABLE, 0},
     {"check_reverse_client_hostname_access", restrict_check_reverse_client,
      ARGUMENT_TABLE, 0},
