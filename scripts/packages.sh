@@ -4,7 +4,7 @@
 BUILD_PACKAGES="gcc cmake ninja-build pkg-config libc6-dev libevent-dev libc-ares-dev \
 libdb5.3-dev libpcre2-dev libxxhash-dev libsasl2-dev"
 TEST_PACKAGES="clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev python3 \
-python3-pytest valgrind mandoc swaks libio-socket-inet6-perl s-nail curl dovecot-imapd dovecot-pop3d openssl sasl2-bin libsasl2-modules \
+python3-pytest valgrind mandoc swaks libio-socket-inet6-perl s-nail curl dovecot-imapd dovecot-pop3d openssl sasl2-bin libsasl2-modules gsasl libauthen-sasl-perl \
 universal-ctags strace"
 
 missing_packages() {

@@ -38,14 +38,16 @@ static bool is_time(struct session *session)
 static bool parse(struct session *session, struct view arguments,
                   struct exchange *exchange)
 {
+    static const char SPACE[] = " \t\r\n\v\f";
+    struct view initial;
     struct view more;
-    exchange->initial = view_of(NULL, 0);
-    if (!view_next_word(&arguments, " \t\r\n\v\f", &exchange->mechanism) ||
-        (view_next_word(&arguments, " \t\r\n\v\f", &exchange->initial) &&
-         view_next_word(&arguments, " \t\r\n\v\f", &more))) {
+    bool named = view_next_word(&arguments, SPACE, &exchange->mechanism);
+    bool has_initial = named && view_next_word(&arguments, SPACE, &initial);
+    if (!named || (has_initial && view_next_word(&arguments, SPACE, &more))) {
         reply(session, "501 5.5.4 Syntax: AUTH mechanism");
         return false;
     }
+    exchange->initial = has_initial ? initial : view_of(NULL, 0);
     return true;
 }
 

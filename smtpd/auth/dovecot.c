@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "net/dial.h"
 #include "smtpd/auth/dovecot_wire.h"
+#include "smtpd/auth/login.h"
 #include "sys/clock.h"
 
 enum { LINE_MOST = 64 * 1024, HELLO_LINES_MOST = 1000, IDLE_MOST = 8 };
@@ -252,12 +253,13 @@ static void add_request(const struct dovecot *dovecot, struct session *session,
     str_add_byte(out, '\n');
 }
 
-/* What the server would not understand. */
-static bool is_malformed(struct view mechanism, struct view *initial,
-                         struct auth_step *step)
+/* What the server does not have, or would not understand.  It knows nothing of our
+ * security options. */
+static bool is_out_of_question(struct session *session, struct view mechanism,
+                               struct view *initial, struct auth_step *step)
 {
     *step = (struct auth_step){.result = AUTH_REFUSED};
-    if (!dovecot_is_mechanism(mechanism)) {
+    if (!mechanisms_have(&mechanisms_of(session)->present, mechanism)) {
         step->text = VIEW("Invalid authentication mechanism");
     } else if (initial->ptr != NULL && !dovecot_is_base64(*initial)) {
         step->text = VIEW("Invalid base64 data in initial response");
@@ -288,7 +290,7 @@ struct dovecot_login *dovecot_login_begin(struct dovecot *dovecot,
 {
     STR_AUTO struct str request = {0};
     struct err err = {0};
-    if (is_malformed(mechanism, &initial, step)) {
+    if (is_out_of_question(session, mechanism, &initial, step)) {
         return NULL;
     }
     for (;;) {
