@@ -167,7 +167,9 @@ void tally_take(struct tally *tally, struct reporter *reporter,
         out->rates[i] = client->rates[i];
         raise_maximum(&tally->maxima[i], client->rates[i], item->ident);
     }
-    raise_maximum(&tally->maxima[COUNT], client->sessions, item->ident);
+    uint64_t most = item->most < SESSIONS_MOST ? item->most : SESSIONS_MOST;
+    uint64_t more = most > sessions ? most - sessions : 0; /* that have left since */
+    raise_maximum(&tally->maxima[COUNT], client->sessions + more, item->ident);
     raise_maximum(&tally->maxima[CACHE_SIZE], htab_count(tally->clients), VIEW(""));
 }
 

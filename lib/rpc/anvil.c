@@ -34,6 +34,7 @@ struct anvil_peer {
     struct view ident;
     unsigned users;    /* sessions, and exchanges under way */
     uint64_t sessions; /* here */
+    uint64_t most;     /* the same, since the last report */
     uint64_t pending[ANVIL_EVENTS];
     uint64_t stamp; /* of the last change */
     int64_t used;   /* when; clock_now() scale */
@@ -199,6 +200,8 @@ static void put_peer(struct str *frame, struct anvil_peer *peer)
 {
     frame_put_view(frame, peer->ident);
     frame_put_u64(frame, peer->sessions);
+    frame_put_u64(frame, peer->most);
+    peer->most = peer->sessions;
     for (size_t i = 0; i < ANVIL_EVENTS; i++) {
         frame_put_u64(frame, peer->pending[i]);
         peer->pending[i] = 0;
@@ -332,6 +335,9 @@ struct anvil_peer *anvil_enter(struct anvil_client *client, struct view ident)
     struct anvil_peer *peer = find_peer(client, ident);
     peer->users++;
     peer->sessions++;
+    if (peer->sessions > peer->most) {
+        peer->most = peer->sessions;
+    }
     touch(client, peer);
     return peer;
 }
@@ -422,6 +428,7 @@ static void get_item(struct frame_reader *reader, struct anvil_item *item)
 {
     item->ident = frame_get_view(reader);
     item->sessions = frame_get_u64(reader);
+    item->most = frame_get_u64(reader);
     for (size_t i = 0; i < ANVIL_EVENTS; i++) {
         item->events[i] = frame_get_u64(reader);
     }
@@ -437,7 +444,7 @@ bool anvil_report_parse(uint8_t kind, struct view fields, struct arena *arena,
     *items_out = NULL;
     /* Before anything is allocated for them. */
     if (kind != ANVIL_FRAME_REPORT || count > ANVIL_ITEMS_MAX ||
-        count > reader.rest.len / (sizeof(uint64_t) * (1 + ANVIL_EVENTS))) {
+        count > reader.rest.len / (sizeof(uint64_t) * (2 + ANVIL_EVENTS))) {
         return false;
     }
     struct anvil_item *items = arena_alloc(arena, (count + 1) * sizeof(*items));

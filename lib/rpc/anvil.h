@@ -60,6 +60,7 @@ uint64_t anvil_sessions(struct anvil_client *client, struct anvil_peer *peer,
 struct anvil_item {
     struct view ident;
     uint64_t sessions;             /* of this process, at present */
+    uint64_t most;                 /* the same, at most since the last report */
     uint64_t events[ANVIL_EVENTS]; /* since the last report */
 };
 struct anvil_total {
@@ -67,8 +68,8 @@ struct anvil_total {
     uint64_t rates[ANVIL_EVENTS];
 };
 enum anvil_frame {
-    ANVIL_FRAME_REPORT = 'U', /* u64 count, count times: ident, u64 sessions, u64 of
-                                 each event -> TOTALS */
+    ANVIL_FRAME_REPORT = 'U', /* u64 count, count times: ident, u64 sessions, u64 most,
+                                 u64 of each event -> TOTALS */
     ANVIL_FRAME_TOTALS = 'u'  /* u64 count, count times: u64 sessions, u64 rates */
 };
 enum { ANVIL_ITEMS_MAX = 10000 };
