@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "base/log.h"
 
-enum { NOTES_MOST = 50, CALLBACKS = 4 };
+enum { NOTES_MOST = 50, CALLBACKS = 3 };
 
 struct library {
     const struct conf *conf;
@@ -92,14 +92,6 @@ void library_diagnose(struct library *library)
 
 /* --- configuration ---------------------------------------------------------------- */
 
-/* The library frees what it is given. */
-static int on_config_path(void *context, char **path_out)
-{
-    const struct library *library = context;
-    *path_out = strdup(library->config_path);
-    return *path_out != NULL ? SASL_OK : SASL_NOMEM;
-}
-
 /* What lies elsewhere than its configuration says; see files.h. */
 static int on_option(void *context, const char *plugin, const char *option,
                      const char **result_out, unsigned *len_out)
@@ -133,7 +125,6 @@ struct library *library_new(const struct conf *conf)
     struct library *library = xcalloc(1, sizeof(*library));
     const sasl_callback_t callbacks[CALLBACKS] = {
         {SASL_CB_LOG, CALLBACK(on_log), library},
-        {SASL_CB_GETCONFPATH, CALLBACK(on_config_path), library},
         {SASL_CB_GETOPT, CALLBACK(on_option), library},
         {SASL_CB_LIST_END, NULL, NULL}};
     library->conf = conf;
@@ -189,7 +180,10 @@ bool library_configure(struct library *library, const struct auth_settings *sett
     library->config_path = path;
     auth_files_find(&library->files, view_cstr(path), settings->application,
                     conf_str(library->conf, P_queue_directory));
-    int status = sasl_server_init(library->callbacks, library->application);
+    int status = sasl_set_path(SASL_PATH_TYPE_CONFIG, library->config_path);
+    if (status == SASL_OK) {
+        status = sasl_server_init(library->callbacks, library->application);
+    }
     library->started = status == SASL_OK;
     if (!library->started) {
         add_note(library, true, "SASL per-process initialization failed: ",

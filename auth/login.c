@@ -29,7 +29,9 @@ static bool is_trouble(int status)
 static void refuse(struct login *login, int status, struct auth_step *step)
 {
     step->result = is_trouble(status) ? AUTH_TROUBLE : AUTH_REFUSED;
-    step->text = view_cstr(sasl_errstring(status, NULL, NULL));
+    /* Clients must not learn which users there are. */
+    int told = status == SASL_NOUSER ? SASL_BADAUTH : status;
+    step->text = view_cstr(sasl_errstring(told, NULL, NULL));
     if (step->result == AUTH_TROUBLE) {
         library_diagnose(login->library);
     }

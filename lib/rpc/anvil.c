@@ -46,13 +46,15 @@ struct anvil_peer {
 
 struct anvil_client {
     char *path;
-    int64_t time_unit, memory; /* how long a peer is remembered */
+    int64_t time_unit; /* so long a peer is remembered, too */
     struct stream *stream;
     struct htab *idents;
     struct list peers, reports;
     uint64_t stamp, reported; /* all changes up to this have been told, or cannot be */
     bool busy;                /* an exchange is under way */
     bool reporting;           /* a fiber will make one */
+    unsigned fibers;          /* that were started for this */
+    bool closed;              /* whoever uses it last frees it */
     struct task_cond done;
     int64_t retry_at, warned_at;
 };
@@ -60,10 +62,8 @@ struct anvil_client {
 struct anvil_client *anvil_client_new(const struct conf *conf)
 {
     struct anvil_client *client = xcalloc(1, sizeof(*client));
-    int64_t failures = conf_time(conf, P_smtpd_client_login_failure_time);
     client->path = xstrdup("private/anvil");
     client->time_unit = conf_time(conf, P_anvil_rate_time_unit);
-    client->memory = failures > client->time_unit ? failures : client->time_unit;
     client->idents = htab_new();
     list_init(&client->peers);
     list_init(&client->reports);
@@ -84,10 +84,20 @@ static void forget(struct anvil_client *client, struct anvil_peer *peer)
     free(peer);
 }
 
-void anvil_client_free(struct anvil_client **client_ptr)
+static bool is_in_use(const struct anvil_client *client)
 {
-    struct anvil_client *client = *client_ptr;
-    if (client == NULL) {
+    LIST_EACH(&client->peers, node)
+    {
+        if (LIST_ITEM(node, struct anvil_peer, node)->users > 0) {
+            return true;
+        }
+    }
+    return client->busy || client->fibers > 0;
+}
+
+static void destroy_if_closed(struct anvil_client *client)
+{
+    if (!client->closed || is_in_use(client)) {
         return;
     }
     LIST_EACH(&client->peers, node)
@@ -98,13 +108,21 @@ void anvil_client_free(struct anvil_client **client_ptr)
     htab_free(&client->idents, NULL);
     free(client->path);
     free(client);
-    *client_ptr = NULL;
+}
+
+void anvil_client_free(struct anvil_client **client)
+{
+    if (*client != NULL) {
+        (*client)->closed = true;
+        destroy_if_closed(*client);
+        *client = NULL;
+    }
 }
 
 /* Those whose time is over; the list is in the order of use. */
 static void forget_old(struct anvil_client *client)
 {
-    int64_t oldest = clock_now() - client->memory;
+    int64_t oldest = clock_now() - client->time_unit;
     LIST_EACH(&client->peers, node)
     {
         struct anvil_peer *peer = LIST_ITEM(node, struct anvil_peer, node);
@@ -137,7 +155,7 @@ static struct anvil_peer *find_peer(struct anvil_client *client, struct view ide
         list_init(&peer->node);
         list_init(&peer->dirty);
         peer->ident = view_of(xviewdup(ident), ident.len);
-        peer->known_at = -client->memory;
+        peer->known_at = -client->time_unit;
         (void)htab_put(client->idents, ident, peer);
     }
     return peer;
@@ -312,10 +330,12 @@ static void run_report(void *context)
 {
     struct anvil_client *client = context;
     enum task_result slept = task_sleep_until(clock_now() + BATCH_TIME);
-    client->reporting = false;
-    if (slept != TASK_CANCELLED) {
+    client->reporting = false; /* what happens from now on is for the next one */
+    if (slept != TASK_CANCELLED && !client->closed) {
         synchronize(client, client->stamp);
     }
+    client->fibers--;
+    destroy_if_closed(client);
 }
 
 /* Somewhat later will do. */
@@ -323,6 +343,7 @@ static void report_later(struct anvil_client *client)
 {
     if (!client->reporting) {
         client->reporting = true;
+        client->fibers++;
         (void)task_spawn("anvil report", run_report, client);
     }
 }
@@ -351,24 +372,22 @@ void anvil_leave(struct anvil_client *client, struct anvil_peer *peer)
     report_later(client);
 }
 
-static bool is_fresh(const struct anvil_client *client, const struct anvil_peer *peer,
-                     enum anvil_event event)
+static bool is_fresh(const struct anvil_client *client, const struct anvil_peer *peer)
 {
-    int64_t age = clock_now() - peer->known_at;
-    return age < (event == ANVIL_LOGIN_FAILURE ? client->memory : client->time_unit);
+    return clock_now() - peer->known_at < client->time_unit;
 }
 
 static uint64_t known_rate(const struct anvil_client *client,
                            const struct anvil_peer *peer, enum anvil_event event)
 {
     return peer->pending[event] +
-           (is_fresh(client, peer, event) ? peer->known.rates[event] : 0);
+           (is_fresh(client, peer) ? peer->known.rates[event] : 0);
 }
 
 static uint64_t known_sessions(const struct anvil_client *client,
                                const struct anvil_peer *peer)
 {
-    if (!is_fresh(client, peer, ANVIL_CONNECTION)) {
+    if (!is_fresh(client, peer)) {
         return peer->sessions;
     }
     uint64_t known = peer->known.sessions + peer->sessions;

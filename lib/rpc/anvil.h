@@ -33,7 +33,7 @@ enum anvil_event {
 
 struct anvil_client;
 struct anvil_client *anvil_client_new(const struct conf *conf);
-/* No session may be left. */
+/* What still uses it may go on to do so, but no new session may begin. */
 void anvil_client_free(struct anvil_client **client);
 
 /* The present sessions of one remote client, which IDENT names ("smtp:192.0.2.1"). */
