@@ -334,21 +334,20 @@ enum policy_line policy_line_parse(struct view line, struct view *value_out)
 
 /* Read up to the empty line.  False: the stream has come to its end, or what is in it
  * is no answer. */
-static bool read_answer(struct policy_service *service, struct line *line,
-                        struct str *action)
+bool policy_answer_read(struct stream *stream, const char *name, struct str *action_out)
 {
     bool found = false;
     for (int i = 0; i < LINES_MOST; i++) {
         struct view text;
         struct view value;
         bool whole = false;
-        if (!stream_read_line(line->stream, LINE_MOST, &text, &whole) || !whole) {
+        if (!stream_read_line(stream, LINE_MOST, &text, &whole) || !whole) {
             return false;
         }
         switch (policy_line_parse(text, &value)) {
         case POLICY_LINE_ACTION:
             if (!found) {
-                str_set(action, value);
+                str_set(action_out, value);
             }
             found = true;
             break;
@@ -356,17 +355,16 @@ static bool read_answer(struct policy_service *service, struct line *line,
             break;
         case POLICY_LINE_END:
             if (!found) {
-                log_warning("missing attribute action in input from %s",
-                            service->target.name);
+                log_warning("missing attribute action in input from %s", name);
             }
             return found;
         case POLICY_LINE_BAD:
-            log_warning("malformed line in input from %s: %.*s", service->target.name,
+            log_warning("malformed line in input from %s: %.*s", name,
                         VIEW_ARG(view_first(text, 100)));
             return false;
         }
     }
-    log_warning("too many lines in input from %s", service->target.name);
+    log_warning("too many lines in input from %s", name);
     return false;
 }
 
@@ -403,7 +401,8 @@ static enum attempt attempt(struct policy_service *service, struct view request,
     stream_set_deadline(line->stream, clock_now() + service->timeout);
     stream_write(line->stream, request);
     stream_write(line->stream, VIEW("\n"));
-    if (stream_flush(line->stream) && read_answer(service, line, action)) {
+    if (stream_flush(line->stream) &&
+        policy_answer_read(line->stream, service->target.name, action)) {
         keep(service, line);
         return ATTEMPT_DONE;
     }

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "conf/conf.h"
+#include "net/stream.h"
 
 struct policy_service;
 
@@ -29,7 +30,11 @@ const char *policy_service_context(const struct policy_service *service);
 bool policy_service_ask(struct policy_service *service, struct view request,
                         struct str *action_out);
 
-/* One line of an answer.  Private, for tests. */
+/* Read an answer of the server called NAME, for the log.  False: the stream has come to
+ * its end, or what is in it is no answer.  Waits. */
+bool policy_answer_read(struct stream *stream, const char *name,
+                        struct str *action_out);
+/* One line of it. */
 enum policy_line {
     POLICY_LINE_OTHER,
     POLICY_LINE_ACTION,
