@@ -249,6 +249,17 @@ static const char *protocol_text(const struct session *session)
     return login ? "ESMTPA" : "ESMTP";
 }
 
+/* RFC 5322 section 3.2.2: no name ends the comment it stands in. */
+static void add_in_comment(struct str *out, struct view text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr("()\\", text.ptr[i]) != NULL) {
+            str_add_byte(out, '\\');
+        }
+        header_add_safe(out, view_of(text.ptr + i, 1));
+    }
+}
+
 /* RFC 5321 section 4.4; recipients of one another's mail must not see each other, so
  * the recipient is named only when there is one. */
 static void add_received(struct session *session, struct str *out)
@@ -264,7 +275,7 @@ static void add_received(struct session *session, struct str *out)
     if (session->auth.user != NULL &&
         conf_bool(session->conf, P_smtpd_sasl_authenticated_header)) {
         str_add_cstr(out, "\t(Authenticated sender: ");
-        header_add_safe(out, view_cstr(session->auth.user));
+        add_in_comment(out, view_cstr(session->auth.user));
         str_add_cstr(out, ")\n");
     }
     str_printf(out, "\tby %s (%s) with %s id %s", conf_str(session->conf, P_myhostname),

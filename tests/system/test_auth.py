@@ -194,6 +194,23 @@ def test_mail_of_a_login(mail):
     assert "with ESMTPA id" in shown
 
 
+def test_odd_names(mail):
+    """What a user is called cannot look like syntax in a header or another log line."""
+    add_user(mail.database, "a)b(c\\d", "secret4")
+    mail.write_main(mail.sasl_settings + "smtpd_sasl_authenticated_header = yes\n"
+                    "smtpd_recipient_restrictions = check_recipient_access static:HOLD\n")
+    mail.start()
+    with session(mail) as client:
+        assert client.docmd("AUTH PLAIN", plain("a)b(c\\d", "secret4"))[0] == 235
+        client.sendmail("joe@example.org", ["far@elsewhere.example"], "Subject: x\n\nx\n")
+    [message] = mail.queue()
+    shown = mail.run("postcat", "-q", message["queue_id"]).stdout.decode()
+    assert "\t(Authenticated sender: a\\)b\\(c\\\\d@mail.example.com)\n" in shown
+    with session(mail) as client:
+        client.docmd("AUTH PLAIN", plain("x\ny", "wrong"))
+    assert "sasl_username=x?y@mail.example.com\n" in mail.log()
+
+
 def test_security_options(mail):
     """What may be offered: by options, by filter, by network, to no client at all."""
     mail.write_main(mail.sasl_settings + "smtpd_sasl_security_options = noplaintext, noanonymous\n"
