@@ -146,7 +146,7 @@ static void refresh(struct session *session, struct mechanisms *mechanisms)
 {
     STR_AUTO struct str present = {0};
     struct err err = {0};
-    int fresh = FRESH;
+    int64_t fresh = FRESH;
     enum outcome outcome = find(session, mechanisms->security, &present, &err);
     str_clear(&mechanisms->offered);
     str_set(&mechanisms->present, str_view(&present));
