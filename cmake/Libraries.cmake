@@ -25,11 +25,12 @@ postern_need(CARES libcares libc-ares-dev c-ares-devel)
 postern_need(PCRE2 libpcre2-8 libpcre2-dev pcre2-devel)
 postern_need(OPENSSL openssl libssl-dev openssl-devel)
 postern_need(LIBIDN2 libidn2 libidn2-dev libidn2-devel)
+postern_need(CYRUS libsasl2 libsasl2-dev cyrus-sasl-devel)
 find_package(BerkeleyDB REQUIRED)
 pkg_check_modules(CMOCKA QUIET IMPORTED_TARGET cmocka)
 
 foreach(pair IN ITEMS "XXHASH::xxhash;XXHASH" "LIBEVENT::core;LIBEVENT" "CARES::cares;CARES"
-    "PCRE2::pcre2;PCRE2" "IDN2::idn2;LIBIDN2" "OPENSSL::ssl;OPENSSL")
+    "PCRE2::pcre2;PCRE2" "IDN2::idn2;LIBIDN2" "OPENSSL::ssl;OPENSSL" "SASL::sasl;CYRUS")
   list(GET pair 0 name)
   list(GET pair 1 pkg)
   add_library(${name} INTERFACE IMPORTED GLOBAL)

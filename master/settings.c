@@ -40,6 +40,21 @@ static bool check_services(const struct conf *conf, const struct master_cf *serv
     return good;
 }
 
+/* A master.cf written for Postfix has no service for logins, and needs none in it. */
+static bool add_implied_services(struct settings *settings)
+{
+    struct err err;
+    char *line = xasprintf("%s unix - - n - - auth\n",
+                           conf_str(settings->conf, P_auth_service_name));
+    enum outcome outcome =
+        master_cf_add_missing(&settings->services, view_cstr(line), &err);
+    free(line);
+    if (outcome != OK) {
+        log_error("auth_service_name: %s", err.text);
+    }
+    return outcome == OK;
+}
+
 /* A memory file: there is no name that could be replaced, and nobody can change it. */
 static int make_snapshot(struct view text)
 {
@@ -75,7 +90,8 @@ struct settings *settings_read(const char *config_directory)
         settings_free(&settings);
         return NULL;
     }
-    if (!check_services(settings->conf, &settings->services)) {
+    if (!add_implied_services(settings) ||
+        !check_services(settings->conf, &settings->services)) {
         settings_free(&settings);
         return NULL;
     }

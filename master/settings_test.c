@@ -39,13 +39,35 @@ static void test_good(void **state)
     char copy[200] = "";
     struct settings *settings = read_files(text, good_service);
     assert_non_null(settings);
-    assert_int_equal(settings->services.count, 1);
+    assert_int_equal(settings->services.count, 2);
     assert_int_equal(file_pread_all(settings->snapshot_fd, copy, sizeof(copy) - 1, 0),
                      strlen(text));
     assert_string_equal(copy, text);
     assert_int_equal(write(settings->snapshot_fd, "x", 1), -1);
     settings_free(&settings);
     assert_null(settings);
+}
+
+/* Files written for Postfix have no service for logins; who has one has his own. */
+static void test_implied_service(void **state)
+{
+    static const char own[] = "saslauth unix - - n - 3 auth -o auth_timeout=9s\n";
+    (void)state;
+    struct settings *settings = read_files("auth_service_name = x\n", good_service);
+    assert_non_null(settings);
+    const struct master_entry *implied = &settings->services.entries[1];
+    assert_string_equal(implied->name, "x");
+    assert_string_equal(implied->program, "auth");
+    assert_int_equal(implied->type, SERVICE_UNIX);
+    assert_true(implied->private_socket && implied->unprivileged);
+    settings_free(&settings);
+    settings = read_files("", own);
+    assert_non_null(settings);
+    assert_int_equal(settings->services.count, 1);
+    assert_int_equal(settings->services.entries[0].max_processes, 3);
+    settings_free(&settings);
+    assert_null(read_files("auth_service_name = two words\n", good_service));
+    assert_non_null(strstr(str_ptr(&messages), "error: auth_service_name: "));
 }
 
 static void test_mistakes(void **state)
@@ -102,6 +124,7 @@ int main(void)
     log_set_hook(collect, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
+        cmocka_unit_test(test_implied_service),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_environment),
     };

@@ -77,7 +77,7 @@ static bool lower_rights(const struct options *options, const char *path)
         st.st_uid == 0) {
         return false;
     }
-    const struct privilege_user user = {st.st_uid, st.st_gid};
+    const struct privilege_user user = {.uid = st.st_uid, .gid = st.st_gid};
     if (privilege_lower(&user, &err) != OK) {
         log_fatal("%s", err.text);
     }

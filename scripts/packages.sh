@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 
 BUILD_PACKAGES="gcc cmake ninja-build pkg-config libc6-dev libevent-dev libc-ares-dev \
-libdb5.3-dev libpcre2-dev libxxhash-dev libssl-dev libidn2-dev liblmdb-dev libcdb-dev"
+libdb5.3-dev libpcre2-dev libxxhash-dev libssl-dev libidn2-dev liblmdb-dev libcdb-dev libsasl2-dev"
 # Libraries of table modules; each module is built if its library is there.
-MODULE_PACKAGES="libsqlite3-dev libmariadb-dev libpq-dev libldap-dev libsasl2-dev"
+MODULE_PACKAGES="libsqlite3-dev libmariadb-dev libpq-dev libldap-dev"
 TEST_PACKAGES="clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev python3 \
-python3-pytest valgrind mandoc swaks libio-socket-inet6-perl libnet-ssleay-perl s-nail curl dovecot-imapd dovecot-pop3d openssl sasl2-bin \
+python3-pytest valgrind mandoc swaks libio-socket-inet6-perl libnet-ssleay-perl s-nail curl dovecot-imapd dovecot-pop3d openssl sasl2-bin libsasl2-modules gsasl libauthen-sasl-perl \
 universal-ctags strace \
 $MODULE_PACKAGES mariadb-server mariadb-client postgresql postgresql-client slapd ldap-utils memcached"
 

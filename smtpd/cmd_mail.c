@@ -4,6 +4,7 @@
 #include "smtpd/command.h"
 #include "smtpd/ehlo.h"
 #include "smtpd/esmtp_parameters.h"
+#include "smtpd/limits.h"
 #include "smtpd/message.h"
 #include "smtpd/path.h"
 #include "smtpd/reply.h"
@@ -83,7 +84,8 @@ static bool admit(struct session *session)
 bool cmd_mail(struct session *session, struct view arguments)
 {
     struct mail mail;
-    if (!is_time(session) || !parse(session, arguments, &mail)) {
+    if (!is_time(session) || !limits_allow_mail(session) ||
+        !parse(session, arguments, &mail)) {
         return false;
     }
     if (mail.parameters.size >= 0) {

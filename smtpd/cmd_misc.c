@@ -31,13 +31,6 @@ bool cmd_quit(struct session *session, struct view arguments)
     return true;
 }
 
-bool cmd_auth(struct session *session, struct view arguments)
-{
-    (void)arguments; /* whatever they are, there is nobody to ask */
-    reply(session, "503 5.5.1 Error: authentication not enabled");
-    return false;
-}
-
 /* XCLIENT and XFORWARD speak for another client; nobody is authorized to. */
 static bool refuse_proxy(struct session *session, struct view arguments,
                          const char *syntax)

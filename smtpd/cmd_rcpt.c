@@ -4,6 +4,7 @@
 #include "smtpd/access/access.h"
 #include "smtpd/command.h"
 #include "smtpd/esmtp_parameters.h"
+#include "smtpd/limits.h"
 #include "smtpd/message.h"
 #include "smtpd/path.h"
 #include "smtpd/reply.h"
@@ -90,7 +91,8 @@ static bool refuse_excess(struct session *session)
 bool cmd_rcpt(struct session *session, struct view arguments)
 {
     struct rcpt rcpt;
-    if (!is_time(session) || !parse(session, arguments, &rcpt)) {
+    if (!is_time(session) || !limits_allow_rcpt(session) ||
+        !parse(session, arguments, &rcpt)) {
         return false;
     }
     size_t limit = (size_t)conf_int(session->conf, P_smtpd_recipient_limit);

@@ -43,14 +43,21 @@ const struct command *command_find(struct view name)
 /* --- reading ------------------------------------------------------------------------
  */
 
-/* Drop what follows of a line that was cut. */
-static void skip_line(struct session *session)
+void command_skip_line(struct session *session, size_t most)
 {
     struct view rest;
     bool ended = false;
-    size_t most = (size_t)conf_int(session->conf, P_line_length_limit);
     while (!ended && stream_read_line(session->stream, most, &rest, &ended)) {
         continue;
+    }
+}
+
+void command_set_deadline(struct session *session)
+{
+    const struct conf *conf = session->conf;
+    if (conf_bool(conf, P_smtpd_per_request_deadline)) {
+        stream_set_deadline(session->stream,
+                            clock_now() + conf_time(conf, P_smtpd_timeout));
     }
 }
 
@@ -67,10 +74,7 @@ static bool read_line(struct session *session, struct view *line_out)
         }
         stream_trim(session->stream); /* it may be a long time */
     }
-    if (conf_bool(conf, P_smtpd_per_request_deadline)) {
-        stream_set_deadline(session->stream,
-                            clock_now() + conf_time(conf, P_smtpd_timeout));
-    }
+    command_set_deadline(session);
     if (!stream_read_line(session->stream, most, &line, &whole) ||
         (!whole && !stream_ok(session->stream))) {
         return false;
@@ -84,7 +88,7 @@ static bool read_line(struct session *session, struct view *line_out)
     if (!whole) {
         log_warning("%s: request longer than %zu: %.30s...", session->client.shown,
                     most, line_out->ptr);
-        skip_line(session);
+        command_skip_line(session, most);
     }
     return stream_ok(session->stream);
 }

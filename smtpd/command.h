@@ -27,6 +27,10 @@ struct command {
 
 /* The command called NAME in any case, or NULL. */
 const struct command *command_find(struct view name);
+/* Drop what follows of a line that was cut at MOST bytes.  Waits. */
+void command_skip_line(struct session *session, size_t most);
+/* smtpd_per_request_deadline: what is read next must come in time as a whole. */
+void command_set_deadline(struct session *session);
 /* Read, do, reply, until the session is over. */
 void command_loop(struct session *session);
 

@@ -20,6 +20,7 @@ static const struct keyword OFFERED[] = {
     {"VRFY", EHLO_VRFY},
     {"ETRN", EHLO_ETRN},
     {"STARTTLS", EHLO_STARTTLS},
+    {"AUTH", EHLO_AUTH},
     {"ENHANCEDSTATUSCODES", EHLO_ENHANCEDSTATUSCODES},
     {"8BITMIME", EHLO_8BITMIME},
     {"DSN", EHLO_DSN},
@@ -27,7 +28,6 @@ static const struct keyword OFFERED[] = {
     {"CHUNKING", EHLO_CHUNKING},
 };
 static const struct keyword OTHERS[] = {
-    {"AUTH", EHLO_AUTH},
     {"XCLIENT", EHLO_XCLIENT},
     {"XFORWARD", EHLO_XFORWARD},
     {"silent-discard", EHLO_SILENT_DISCARD},
@@ -104,6 +104,23 @@ static bool is_on(const struct session *session, enum ehlo_keyword bit)
     return bit != EHLO_SMTPUTF8 || conf_bool(session->conf, P_smtputf8_enable);
 }
 
+/* What there is to log in with, and again as some old clients look for it. */
+static void add_auth(struct session *session, struct str *line)
+{
+    const char *mechanisms = auth_offer(session);
+    if (*mechanisms == '\0') {
+        return;
+    }
+    reply_line(session, "250-%s", str_ptr(line));
+    if (conf_bool(session->conf, P_broken_sasl_auth_clients)) {
+        reply_line(session, "250-AUTH %s", mechanisms);
+        str_set_cstr(line, "AUTH=");
+    } else {
+        str_set_cstr(line, "AUTH ");
+    }
+    str_add_cstr(line, mechanisms);
+}
+
 /* The last line differs from the others, so each is sent when the next one is known. */
 void ehlo_reply(struct session *session)
 {
@@ -112,6 +129,10 @@ void ehlo_reply(struct session *session)
     str_add_cstr(&line, conf_str(session->conf, P_myhostname));
     for (size_t i = 0; i < ARRAY_SIZE(OFFERED); i++) {
         if (!is_on(session, OFFERED[i].bit)) {
+            continue;
+        }
+        if (OFFERED[i].bit == EHLO_AUTH) {
+            add_auth(session, &line);
             continue;
         }
         reply_line(session, "250-%s", str_ptr(&line));

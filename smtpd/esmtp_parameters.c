@@ -145,14 +145,15 @@ static bool take_envid(struct parameter *p, struct mail_parameters *out)
     return true;
 }
 
-/* RFC 4954 section 5: somebody else's claim, passed on and believed by nobody. */
+/* RFC 4954 section 5: somebody else's claim, passed on as it came (in xtext) and
+ * believed by nobody. */
 static bool take_auth(struct parameter *p, struct mail_parameters *out)
 {
-    const char *value = decode(p, p->value);
-    if (value == NULL) {
+    if (p->value.len > 0 && decode(p, p->value) == NULL) {
         return refuse(p, "501 5.5.4 Error: bad AUTH= parameter");
     }
-    out->auth_sender = strcmp(value, "<>") == 0 ? view_of("", 0) : view_cstr(value);
+    bool nobody = view_equal_cstr(p->value, "<>");
+    out->auth_sender = nobody ? view_of("", 0) : arena_view(p->arena, p->value);
     return true;
 }
 

@@ -112,6 +112,24 @@ static void send_recipients(struct message *message)
 
 /* --- envelope ------------------------------------------------------------------- */
 
+/* "ID: client=name[address], sasl_method=PLAIN, sasl_username=joe" */
+static void log_client(const struct session *session)
+{
+    const struct message *message = session->message;
+    const struct session_auth *auth = &session->auth;
+    STR_AUTO struct str line = {0};
+    str_printf(&line, "%s: client=%s", submit_queue_id(message->submit),
+               session->client.shown);
+    if (auth->user != NULL) {
+        str_printf(&line, ", sasl_method=%s, sasl_username=%s", auth->method,
+                   auth->user);
+    }
+    if (message->auth_sender.len > 0) {
+        str_printf(&line, ", sasl_sender=%s", message->auth_sender.ptr);
+    }
+    log_info("%s", str_ptr(&line));
+}
+
 bool message_open(struct session *session)
 {
     struct message *message = session->message;
@@ -130,7 +148,7 @@ bool message_open(struct session *session)
         log_warning("%s: cannot submit mail: %s", session_queue_id(session), err.text);
         return false;
     }
-    log_info("%s: client=%s", submit_queue_id(message->submit), session->client.shown);
+    log_client(session);
     return true;
 }
 
@@ -151,6 +169,10 @@ static void put_transaction(struct session *session)
     submit_arrival_time(message->submit, message->arrival_time);
     put(message, "log_ident", submit_queue_id(message->submit));
     put(message, "rewrite_context", access_is_local(session) ? "local" : "remote");
+    if (session->auth.user != NULL) {
+        put(message, "sasl_method", session->auth.method);
+        put(message, "sasl_username", session->auth.user);
+    }
     if (message->auth_sender.len > 0) {
         submit_attribute(message->submit, "sasl_sender", message->auth_sender);
     }
@@ -216,15 +238,39 @@ static void put_envelope(struct session *session)
 
 /* --- headers -------------------------------------------------------------------- */
 
+/* RFC 3848. */
+static const char *protocol_of(bool login, bool tls, const char *plain,
+                               const char *with_tls, const char *with_login,
+                               const char *with_both)
+{
+    if (login) {
+        return tls ? with_both : with_login;
+    }
+    return tls ? with_tls : plain;
+}
+
 static const char *protocol_text(const struct session *session)
 {
+    bool login = session->auth.user != NULL;
+    bool tls = session->tls != NULL;
     if (!session->esmtp) {
         return "SMTP";
     }
     if (session->message->smtputf8) {
-        return session->tls != NULL ? "UTF8SMTPS" : "UTF8SMTP";
+        return protocol_of(login, tls, "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA");
     }
-    return session->tls != NULL ? "ESMTPS" : "ESMTP";
+    return protocol_of(login, tls, "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA");
+}
+
+/* RFC 5322 section 3.2.2: no name ends the comment it stands in. */
+static void add_in_comment(struct str *out, struct view text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr("()\\", text.ptr[i]) != NULL) {
+            str_add_byte(out, '\\');
+        }
+        header_add_safe(out, view_of(text.ptr + i, 1));
+    }
 }
 
 /* RFC 5321 section 4.4; recipients of one another's mail must not see each other, so
@@ -240,6 +286,12 @@ static void add_received(struct session *session, struct str *out)
                                                : view_cstr(client->name));
     str_printf(out, " (%s [%s])\n", client->name, client->rfc_address);
     tls_add_received(session, out);
+    if (session->auth.user != NULL &&
+        conf_bool(session->conf, P_smtpd_sasl_authenticated_header)) {
+        str_add_cstr(out, "\t(Authenticated sender: ");
+        add_in_comment(out, view_cstr(session->auth.user));
+        str_add_cstr(out, ")\n");
+    }
     str_printf(out, "\tby %s (%s) with %s id %s", conf_str(session->conf, P_myhostname),
                conf_str(session->conf, P_mail_name), protocol_text(session),
                submit_queue_id(message->submit));

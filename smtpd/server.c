@@ -12,6 +12,8 @@
 #include "base/ascii.h"
 #include "base/log.h"
 #include "smtpd/access/access.h"
+#include "smtpd/auth/auth.h"
+#include "smtpd/limits.h"
 #include "smtpd/old_defaults.h"
 #include "smtpd/tls.h"
 #include "task/task.h"
@@ -60,27 +62,6 @@ static void refuse_notices(const struct conf *conf)
 /* What does no harm to mail when it is missing. */
 static void warn_unbuilt(const struct conf *conf)
 {
-    static const struct {
-        enum param param;
-        const char *name;
-    } RATES[] = {
-        {P_smtpd_client_connection_rate_limit, "smtpd_client_connection_rate_limit"},
-        {P_smtpd_client_message_rate_limit, "smtpd_client_message_rate_limit"},
-        {P_smtpd_client_recipient_rate_limit, "smtpd_client_recipient_rate_limit"},
-        {P_smtpd_client_auth_rate_limit, "smtpd_client_auth_rate_limit"},
-        {P_smtpd_client_new_tls_session_rate_limit,
-         "smtpd_client_new_tls_session_rate_limit"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(RATES); i++) {
-        if (conf_int(conf, RATES[i].param) > 0) {
-            log_warning("parameter %s is not enforced yet", RATES[i].name);
-        }
-    }
-    if (conf_bool(conf, P_smtpd_sasl_auth_enable)) {
-        log_warning(
-            "smtpd_sasl_auth_enable = yes: authentication is not built yet, AUTH "
-            "is not offered");
-    }
     if (*conf_str(conf, P_debug_peer_list) != '\0') {
         log_warning("parameter debug_peer_list is not built yet");
     }
@@ -184,6 +165,8 @@ static void open_tables(struct server *server)
         open_maps(conf, "relay_recipient_maps", P_relay_recipient_maps);
     server->virtual_mailbox =
         open_maps(conf, "virtual_mailbox_maps", P_virtual_mailbox_maps);
+    server->sender_logins =
+        open_maps(conf, "smtpd_sender_login_maps", P_smtpd_sender_login_maps);
     server->rbl_replies = open_maps(conf, "rbl_reply_maps", P_rbl_reply_maps);
     server->relay_clientcerts =
         open_maps(conf, "relay_clientcerts", P_relay_clientcerts);
@@ -205,6 +188,8 @@ struct server *server_open(const struct conf *conf, bool standalone)
     }
     warn_unbuilt(conf);
     server->route = route_open(conf);
+    server->auth = auth_service_new(conf);
+    server->limits = limits_new(conf);
     server->access = access_rules_new(conf);
     server->submit = submit_client_new(conf, NULL);
     submit_client_expect_more(server->submit);
@@ -229,7 +214,8 @@ void server_close(struct server **server_ptr)
                             &server->sender_canonical,  &server->recipient_canonical,
                             &server->virtual_alias,     &server->local_recipients,
                             &server->relay_recipients,  &server->virtual_mailbox,
-                            &server->rbl_replies,       &server->relay_clientcerts};
+                            &server->rbl_replies,       &server->relay_clientcerts,
+                            &server->sender_logins};
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
         match_list_close(lists[i]);
     }
@@ -239,6 +225,8 @@ void server_close(struct server **server_ptr)
     access_rules_free(&server->access);
     task_watch_free(&server->tls_watch);
     tls_server_close(&server->tls);
+    auth_service_free(&server->auth);
+    limits_free(&server->limits);
     route_close(&server->route);
     submit_client_free(&server->submit);
     free(server);
@@ -252,7 +240,8 @@ bool server_outdated(const struct server *server)
                                  server->sender_canonical,  server->recipient_canonical,
                                  server->virtual_alias,     server->local_recipients,
                                  server->relay_recipients,  server->virtual_mailbox,
-                                 server->rbl_replies,       server->relay_clientcerts};
+                                 server->rbl_replies,       server->relay_clientcerts,
+                                 server->sender_logins};
     for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
         if (maps[i] != NULL && maps_changed(maps[i])) {
             return true;

@@ -18,6 +18,8 @@ struct server {
     struct submit_client *submit;
     int64_t space, space_time; /* free bytes of the queue's file system, and when */
     struct access_rules *access;
+    struct auth_service *auth; /* NULL: nobody can log in */
+    struct limits *limits;     /* NULL: none */
     struct match_list *mynetworks;
     struct match_list *todays_networks;    /* NULL: mynetworks is not an old default */
     struct match_list *permit_log;         /* smtpd_log_access_permit_actions */
@@ -36,6 +38,7 @@ struct server {
     /* Who is a valid user, by address class; see access/unlisted.c. */
     struct maps *recipient_canonical, *sender_canonical, *canonical, *virtual_alias,
         *local_recipients, *relay_recipients, *virtual_mailbox;
+    struct maps *sender_logins; /* smtpd_sender_login_maps */
 };
 
 /* Ends the process with "fatal: ..." when the configuration is unsafe, or asks for what

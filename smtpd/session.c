@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "smtpd/access/access.h"
 #include "smtpd/command.h"
+#include "smtpd/limits.h"
 #include "smtpd/message.h"
 #include "smtpd/reply.h"
 #include "smtpd/tls.h"
@@ -23,6 +24,12 @@ void session_reset(struct session *session)
     message_free(&session->message);
     session->bdat = BDAT_NONE;
     session->declared_size = 0;
+}
+
+bool session_is_encrypted(const struct session *session)
+{
+    (void)session; /* there is no TLS */
+    return false;
 }
 
 const char *session_queue_id(const struct session *session)
@@ -161,7 +168,8 @@ static void greet(struct session *session)
 {
     session->where = "CONNECT";
     log_info("connect from %s", session->client.shown);
-    if (tls_begin_wrapped(session) && session_check_pipelining(session, true) &&
+    if (tls_begin_wrapped(session) && limits_admit(session) &&
+        session_check_pipelining(session, true) &&
         admit(session)) {
         reply(session, "220 %s", conf_str(session->conf, P_smtpd_banner));
     }
@@ -170,6 +178,7 @@ static void greet(struct session *session)
 static void free_parts(struct session *session)
 {
     session_reset(session);
+    limits_leave(session);
     str_done(&session->helo);
     str_done(&session->verdict);
     str_done(&session->at_connect.text);

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "net/stream.h"
+#include "smtpd/auth/auth.h"
 #include "smtpd/client.h"
 #include "smtpd/server.h"
 #include "tls/facts.h"
@@ -56,9 +57,11 @@ struct session {
     struct arena scratch; /* as long as one command */
     struct client client;
     const struct tls_facts *tls; /* of an encrypted session, else NULL */
-    const char *where;           /* the command being done, for the log */
-    char where_text[40];         /* for WHERE when it has a number in it */
-    struct str helo;             /* as shown; empty: none given */
+    struct session_auth auth;
+    struct anvil_peer *peer; /* of limits.h; NULL: not counted */
+    const char *where;       /* the command being done, for the log */
+    char where_text[40];     /* for WHERE when it has a number in it */
+    struct str helo;         /* as shown; empty: none given */
     bool esmtp;
     unsigned discarded_keywords; /* enum ehlo_keyword */
     bool pipelining_noticed;     /* the client does not wait for its turn */
@@ -78,6 +81,8 @@ struct session {
 /* Serve the client on STREAM, which stays the caller's.  Waits. */
 void session_run(struct server *server, struct stream *stream);
 
+/* Is what is said protected by TLS? */
+bool session_is_encrypted(const struct session *session);
 /* Forget the mail transaction; the queue file, if any, disappears. */
 void session_reset(struct session *session);
 /* "ID" or "NOQUEUE". */

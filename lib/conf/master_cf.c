@@ -182,6 +182,32 @@ enum outcome master_cf_read(const char *config_directory, struct master_cf *out,
     return outcome;
 }
 
+static bool has_service(const struct master_cf *cf, const struct master_entry *wanted)
+{
+    for (int i = 0; i < cf->count; i++) {
+        if (cf->entries[i].type == wanted->type &&
+            strcmp(cf->entries[i].name, wanted->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum outcome master_cf_add_missing(struct master_cf *cf, struct view entry,
+                                   struct err *err)
+{
+    struct master_cf more;
+    enum outcome outcome = master_cf_parse(entry, "(implied)", &more, err);
+    if (outcome == OK && more.count == 1 && !has_service(cf, &more.entries[0])) {
+        cf->entries =
+            xreallocarray(cf->entries, (size_t)cf->count + 1, sizeof(cf->entries[0]));
+        cf->entries[cf->count++] = more.entries[0];
+        more.count = 0;
+    }
+    master_cf_done(&more);
+    return outcome;
+}
+
 static void free_entry(struct master_entry *entry)
 {
     for (int i = 0; i < entry->option_count; i++) {

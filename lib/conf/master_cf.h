@@ -50,6 +50,9 @@ NODISCARD enum outcome master_cf_parse(struct view text, const char *file,
                                        struct master_cf *out, struct err *err);
 NODISCARD enum outcome master_cf_read(const char *config_directory,
                                       struct master_cf *out, struct err *err);
+/* Add ENTRY, one line of such a file, unless CF has a service of that name and type. */
+NODISCARD enum outcome master_cf_add_missing(struct master_cf *cf, struct view entry,
+                                             struct err *err);
 void master_cf_done(struct master_cf *cf);
 const char *service_type_name(enum service_type type);
 

@@ -182,6 +182,9 @@ static void give_up_rights(struct worker *worker)
     if (user.uid == 0) {
         log_fatal("mail_owner must not be root");
     }
+    /* Sockets and files of other programs are often open to a group only. */
+    require(privilege_find_groups(conf_str(worker->conf, P_mail_owner), &user, &err),
+            &err);
     if (worker->arguments.chroot) {
         require(privilege_chroot(conf_str(worker->conf, P_queue_directory), &err),
                 &err);
@@ -223,6 +226,8 @@ static void prepare(struct worker *worker)
     worker->context.type = worker->arguments.type;
     worker->context.arguments = worker->arguments.rest;
     worker->context.stand_alone = worker->arguments.stand_alone;
+    worker->context.confined =
+        worker->arguments.chroot && !worker->arguments.stand_alone && geteuid() == 0;
     worker->context.privileged =
         geteuid() == 0 && service->keep_root && !worker->arguments.unprivileged;
     set_limits(worker);
@@ -325,7 +330,8 @@ int service_main(const struct service *service, int argc, char **argv)
 
 void worker_report(struct worker *worker, enum worker_state state, unsigned clients)
 {
-    bool served = worker->sessions > 0 || worker->worked;
+    bool served =
+        worker->sessions > 0 || worker->worked || worker->service->fragile;
     if (worker->reported_state == (unsigned)state &&
         worker->reported_served == served) {
         return;

@@ -31,6 +31,7 @@ struct service_context {
     bool privileged;        /* started by root: may switch users if .keep_root */
     int ticket_fd;          /* memory for keys that TLS servers share; -1: none */
     void *state;            /* the program's own, from .open or .ready */
+    bool confined;          /* to the queue directory, by chroot */
     bool stand_alone;       /* -S: one session on standard input and output */
     bool stopping;          /* no new work, please: reload, max_use, shutdown */
 };
@@ -40,6 +41,7 @@ struct service {
     enum service_kind kind;
     bool keep_root; /* local, virtual, pipe: effective uid is mail_owner, real root
                        stays */
+    bool fragile;   /* libraries of others may end it: that does not stop the service */
     bool single;    /* one process that never retires by use or idleness (qmgr) */
     /* Before privileges are dropped and outside the chroot: open tables, keys. */
     void (*open)(struct service_context *context);

@@ -22,6 +22,25 @@ enum outcome privilege_find_user(const char *name, struct privilege_user *out,
     return err_perm(err, "5.3.5", "unknown user name value: %s", name);
 }
 
+enum outcome privilege_find_groups(const char *name, struct privilege_user *user,
+                                   struct err *err)
+{
+    user->group_count = PRIVILEGE_GROUPS_MAX;
+    if (getgrouplist(name, user->gid, user->groups, &user->group_count) < 0) {
+        user->group_count = 0;
+        return err_perm(err, "5.3.5", "user %s is in too many groups", name);
+    }
+    return OK;
+}
+
+/* The group itself, if no others were asked for. */
+static bool set_groups(const struct privilege_user *user)
+{
+    return user->group_count > 0
+               ? setgroups((size_t)user->group_count, user->groups) == 0
+               : setgroups(1, &user->gid) == 0;
+}
+
 enum outcome privilege_find_group(const char *name, gid_t *out, struct err *err)
 {
     errno = 0;
@@ -42,7 +61,7 @@ enum outcome privilege_drop(const struct privilege_user *user, struct err *err)
     if (geteuid() != 0 && seteuid(0) != 0) {
         return err_perm(err, "5.3.5", "seteuid(0): %m");
     }
-    if (setgroups(1, &user->gid) != 0 || setgid(user->gid) != 0 ||
+    if (!set_groups(user) || setgid(user->gid) != 0 ||
         setuid(user->uid) != 0) {
         return err_perm(err, "5.3.5", "become user %ld group %ld: %m", (long)user->uid,
                         (long)user->gid);
@@ -55,7 +74,7 @@ enum outcome privilege_drop(const struct privilege_user *user, struct err *err)
 enum outcome privilege_lower(const struct privilege_user *user, struct err *err)
 {
     CHECK(user->uid != 0);
-    if (setgroups(1, &user->gid) != 0 || setegid(user->gid) != 0 ||
+    if (!set_groups(user) || setegid(user->gid) != 0 ||
         seteuid(user->uid) != 0) {
         return err_perm(err, "5.3.5", "act as user %ld group %ld: %m", (long)user->uid,
                         (long)user->gid);

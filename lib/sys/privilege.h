@@ -11,17 +11,25 @@
 
 #include "base/err.h"
 
+enum { PRIVILEGE_GROUPS_MAX = 64 };
+
 struct privilege_user {
     uid_t uid;
     gid_t gid;
+    gid_t groups[PRIVILEGE_GROUPS_MAX]; /* supplementary; none unless asked for */
+    int group_count;
 };
 
 /* The account NAME.  PERMFAIL: no such user; TEMPFAIL: the user database failed. */
 NODISCARD enum outcome privilege_find_user(const char *name, struct privilege_user *out,
                                            struct err *err);
+/* Fill in the supplementary groups of NAME, which USER is. */
+NODISCARD enum outcome privilege_find_groups(const char *name,
+                                             struct privilege_user *user,
+                                             struct err *err);
 NODISCARD enum outcome privilege_find_group(const char *name, gid_t *out,
                                             struct err *err);
-/* Become USER for good, with no supplementary groups; verified. */
+/* Become USER for good, with no other supplementary groups; verified. */
 NODISCARD enum outcome privilege_drop(const struct privilege_user *user,
                                       struct err *err);
 /* Effective ids (and groups) only: the real user ID stays root, which may take them

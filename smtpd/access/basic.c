@@ -88,38 +88,6 @@ enum access_result restrict_permit_inet_interfaces(struct check *check,
                : ACCESS_DUNNO;
 }
 
-/* Nobody has logged in, as that is not offered. */
-enum access_result restrict_permit_sasl_authenticated(struct check *check,
-                                                      const struct restriction *item)
-{
-    (void)check;
-    (void)item;
-    return ACCESS_DUNNO;
-}
-
-static void warn_no_sasl(const char *name)
-{
-    log_warning("restriction `%s' ignored: no SASL support", name);
-}
-
-enum access_result restrict_ignored_without_sasl(struct check *check,
-                                                 const struct restriction *item)
-{
-    (void)check;
-    warn_no_sasl(item->verb->name);
-    return ACCESS_DUNNO;
-}
-
-enum access_result restrict_reject_sender_login_mismatch(struct check *check,
-                                                         const struct restriction *item)
-{
-    (void)check;
-    (void)item;
-    warn_no_sasl("reject_authenticated_sender_login_mismatch");
-    warn_no_sasl("reject_unauthenticated_sender_login_mismatch");
-    return ACCESS_DUNNO;
-}
-
 enum access_result restrict_reject_plaintext_session(struct check *check,
                                                      const struct restriction *item)
 {

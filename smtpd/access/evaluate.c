@@ -12,7 +12,8 @@ const char *check_class_of(enum subject subject)
 {
     static const char *const CLASSES[SUBJECT_COUNT] = {
         "Client host",       "Client certificate", "Helo command", "Sender address",
-        "Recipient address", "Data command",       "End-of-data",  "Etrn command"};
+        "Recipient address", "Data command",       "End-of-data",  "Etrn command",
+        "SASL login name"};
     CHECK(subject < SUBJECT_COUNT);
     return CLASSES[subject];
 }
@@ -41,6 +42,8 @@ const char *check_name_of(const struct check *check, enum subject subject)
         return "END-OF-MESSAGE";
     case SUBJECT_ETRN:
         return or_empty(check->etrn_domain);
+    case SUBJECT_LOGIN:
+        return check->session->auth.user;
     case SUBJECT_COUNT:
         break;
     }

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "smtpd/access/policy_service.h"
 
 /* --- lists ---------------------------------------------------------------------------
  */
@@ -76,9 +77,35 @@ static void set_table(struct parsing *parsing, struct restriction *item,
     }
 }
 
+static void set_service(struct parsing *parsing, struct restriction *item)
+{
+    struct access_rules *rules = parsing->rules;
+    struct view word;
+    struct err err = {0};
+    if (!conf_list_next(&parsing->rest, &word)) {
+        word = view_of("", 0);
+    }
+    if (rules == NULL) {
+        item->problem = "do not specify policy services inside SMTPD access maps";
+        return;
+    }
+    item->service = policy_service_new(rules->conf, word, &err);
+    if (item->service == NULL) {
+        item->problem = arena_strdup(parsing->arena, err.text);
+        return;
+    }
+    rules->services = xreallocarray(rules->services, rules->service_count + 1,
+                                    sizeof(struct policy_service *));
+    rules->services[rules->service_count++] = item->service;
+}
+
 static void set_argument(struct parsing *parsing, struct restriction *item)
 {
     if (item->verb->argument == ARGUMENT_NONE) {
+        return;
+    }
+    if (item->verb->argument == ARGUMENT_SERVICE) {
+        set_service(parsing, item);
         return;
     }
     struct view argument = next_argument(parsing);
@@ -239,6 +266,10 @@ void access_rules_free(struct access_rules **rules_ptr)
     for (size_t i = 0; i < rules->table_count; i++) {
         maps_close(&rules->tables[i]);
     }
+    for (size_t i = 0; i < rules->service_count; i++) {
+        policy_service_free(&rules->services[i]);
+    }
+    free(rules->services);
     free(rules->tables);
     htab_free(&rules->classes, NULL);
     arena_clear(&rules->arena);

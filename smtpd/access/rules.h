@@ -21,9 +21,10 @@ typedef enum access_result restriction_function(struct check *check,
 
 enum restriction_argument {
     ARGUMENT_NONE,
-    ARGUMENT_TABLE,  /* maptype:mapname */
-    ARGUMENT_CCERT,  /* the same, or { maptype:mapname, { search_order = ... } } */
-    ARGUMENT_DOMAIN, /* of a DNS list */
+    ARGUMENT_TABLE,   /* maptype:mapname */
+    ARGUMENT_CCERT,   /* the same, or { maptype:mapname, { search_order = ... } } */
+    ARGUMENT_DOMAIN,  /* of a DNS list */
+    ARGUMENT_SERVICE, /* of policies */
     ARGUMENT_NUMBER
 };
 
@@ -46,8 +47,9 @@ struct restriction {
     const struct verb *verb; /* NULL: WORD is a class, or unknown */
     struct view word;        /* as written, for the log */
     struct view argument;
-    struct maps *table;  /* ARGUMENT_TABLE, of a list in main.cf */
-    const char *order;   /* ARGUMENT_CCERT: what to look for, CCERT_BY_... */
+    struct maps *table;             /* ARGUMENT_TABLE, of a list in main.cf */
+    const char *order;              /* ARGUMENT_CCERT: what to look for, CCERT_BY_... */
+    struct policy_service *service; /* likewise */
     const char *problem; /* in the log when it is evaluated: it cannot be done */
 };
 
@@ -67,6 +69,7 @@ enum subject {
     SUBJECT_DATA,
     SUBJECT_END_OF_DATA,
     SUBJECT_ETRN,
+    SUBJECT_LOGIN, /* never a list's own */
     SUBJECT_COUNT
 };
 
@@ -78,6 +81,8 @@ struct access_rules {
     struct htab *classes; /* name -> struct restriction_list */
     struct maps **tables; /* all that were opened */
     size_t table_count;
+    struct policy_service **services; /* likewise */
+    size_t service_count;
 };
 
 /* Compile TEXT into ARENA.  A table without a verb is for TABLE_VERB.  With RULES NULL
@@ -179,9 +184,12 @@ restriction_function restrict_permit_tls_clientcerts,
 restriction_function restrict_permit, restrict_reject, restrict_defer,
     restrict_defer_if_permit, restrict_defer_if_reject, restrict_warn_if_reject,
     restrict_sleep, restrict_permit_mynetworks, restrict_permit_inet_interfaces,
-    restrict_permit_sasl_authenticated, restrict_ignored_without_sasl,
-    restrict_reject_sender_login_mismatch, restrict_reject_plaintext_session,
+    restrict_reject_plaintext_session,
     restrict_reject_unauth_pipelining, restrict_reject_multi_recipient_bounce;
+restriction_function restrict_check_policy;
+restriction_function restrict_permit_sasl, restrict_check_sasl,
+    restrict_reject_login_mismatch, restrict_reject_nologin_mismatch,
+    restrict_reject_known_mismatch, restrict_reject_sender_login_mismatch;
 restriction_function restrict_permit_auth_destination,
     restrict_reject_unauth_destination, restrict_defer_unauth_destination;
 restriction_function restrict_reject_unlisted_recipient,

@@ -56,6 +56,7 @@ bounce     unix  - - n - 0 bounce
 defer      unix  - - n - 0 bounce
 trace      unix  - - n - 0 bounce
 proxymap   unix  - - n - - proxymap
+anvil      unix  - - n - 1 anvil
 flush      unix  n - n 1000? 0 flush
 smtp       unix  - - n - - smtp
 relay      unix  - - n - - smtp
