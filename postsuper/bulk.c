@@ -14,7 +14,7 @@
 
 /* What takes longer goes on behind the caller's back: what is deleted is deleted, and
  * only the room it took is not free yet. */
-static const int64_t PATIENCE = (int64_t)500 * CLOCK_MILLISECOND;
+static const int64_t PATIENCE = (int64_t)250 * CLOCK_MILLISECOND;
 
 bool postsuper_has_queue(const struct postsuper *postsuper, const char *queue)
 {

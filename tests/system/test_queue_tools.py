@@ -131,8 +131,7 @@ def test_hold_release_requeue_delete(mail):
         "postsuper: Deleted: 0 messages"]
     assert stderr(mail.run("postsuper", "-d", "ALL")) == ["postsuper: Deleted: 2 messages"]
     assert mail.queue() == []
-    logs = [p for d in ("defer", "bounce") for p in (mail.spool / d).rglob("*") if p.is_file()]
-    assert logs == []
+    wait_until(lambda: files(mail, "defer", "bounce") == [], 20, "the logs are gone")
     mail.wait_log(r"postsuper\[\d+\]: Deleted: 2 messages")
 
 
@@ -170,7 +169,8 @@ def test_all_with_a_damaged_file(mail, running):
     assert stderr(mail.run("postsuper", "-H", "ALL"))[-1] == (
         "postsuper: Released from hold: 100 messages")
     assert stderr(mail.run("postsuper", "-d", "ALL"))[-1] == "postsuper: Deleted: 100 messages"
-    assert mail.queue() == [] and files(mail, "deferred", "defer", "hold", "corrupt") == []
+    assert mail.queue() == [] and files(mail, "hold", "corrupt") == []
+    wait_until(lambda: files(mail, "deferred", "defer") == [], 20, "the files are gone, too")
 
 
 def test_requeue_all_while_running(mail):
