@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "mail/address.h"
+#include "smtpd/old_defaults.h"
 #include "smtpd/reply.h"
 
 bool path_find(struct view arguments, const char *keyword, struct view *text_out)
@@ -71,6 +72,9 @@ bool path_parse(struct session *session, const char *verb, struct view text,
         return false;
     }
     *address_out = arena_view(&session->scratch, str_view(&address));
+    if (!path_is_ascii(*address_out)) {
+        old_default_utf8(session, verb, *address_out);
+    }
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "base/ascii.h"
 #include "base/log.h"
 #include "smtpd/access/access.h"
+#include "smtpd/old_defaults.h"
 #include "smtpd/tls.h"
 #include "task/task.h"
 
@@ -154,6 +155,7 @@ static void open_lists(struct server *server)
                                      ? MATCH_DOMAIN_PARENTS
                                      : MATCH_DOMAIN;
     server->mynetworks = open_list(conf, "mynetworks", P_mynetworks, MATCH_ADDRESS);
+    server->todays_networks = old_default_todays_networks(conf);
     server->permit_log = open_list(conf, "smtpd_log_access_permit_actions",
                                    P_smtpd_log_access_permit_actions, MATCH_STRING);
     server->fast_flush_domains =
@@ -216,10 +218,13 @@ void server_close(struct server **server_ptr)
     if (server == NULL) {
         return;
     }
-    struct match_list **lists[] = {
-        &server->mynetworks,         &server->permit_log,
-        &server->fast_flush_domains, &server->noop_commands,
-        &server->forbidden_commands, &server->bare_newline_exclusions};
+    struct match_list **lists[] = {&server->mynetworks,
+                                   &server->permit_log,
+                                   &server->todays_networks,
+                                   &server->fast_flush_domains,
+                                   &server->noop_commands,
+                                   &server->forbidden_commands,
+                                   &server->bare_newline_exclusions};
     struct maps **maps[] = {&server->ehlo_keyword_maps, &server->canonical,
                             &server->sender_canonical,  &server->recipient_canonical,
                             &server->virtual_alias,     &server->local_recipients,

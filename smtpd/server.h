@@ -19,6 +19,7 @@ struct server {
     int64_t space, space_time; /* free bytes of the queue's file system, and when */
     struct access_rules *access;
     struct match_list *mynetworks;
+    struct match_list *todays_networks;    /* NULL: mynetworks is not an old default */
     struct match_list *permit_log;         /* smtpd_log_access_permit_actions */
     struct match_list *fast_flush_domains; /* who may be flushed by ETRN */
     struct match_list *noop_commands;

@@ -69,6 +69,9 @@ const char *conf_transport_str(const struct conf *conf, const char *transport,
 const char *conf_lookup(const struct conf *conf, const char *name);
 /* Was it set in main.cf or by -o? */
 bool conf_is_set(const struct conf *conf, const char *name);
+/* Does PARAM have a default that only compatibility_level keeps?  Who acts on such a
+ * value tells so in the log. */
+bool conf_uses_old_default(const struct conf *conf, enum param param);
 /* Expand $name, ${name?x:y}, $$ ... in TEXT with CONF's values. */
 NODISCARD enum outcome conf_expand(const struct conf *conf, const char *text,
                                    struct str *out, struct err *err);

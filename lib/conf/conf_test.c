@@ -253,6 +253,30 @@ static void test_caller_names(void **state)
     conf_free(&conf);
 }
 
+static bool old_default(const char *text, enum param param)
+{
+    struct conf *conf = open_text(text);
+    bool old = conf_uses_old_default(conf, param);
+    conf_free(&conf);
+    return old;
+}
+
+static void test_old_defaults(void **state)
+{
+    (void)state;
+    assert_true(old_default("", P_append_dot_mydomain));
+    assert_true(old_default("", P_relay_domains));
+    assert_true(old_default("compatibility_level = 1\n", P_relay_domains));
+    assert_false(old_default("compatibility_level = 1\n", P_append_dot_mydomain));
+    assert_false(old_default("compatibility_level = 3.6\n", P_relay_domains));
+    /* set, be it to the same: somebody wanted it */
+    assert_false(old_default("append_dot_mydomain = yes\n", P_append_dot_mydomain));
+    /* no level in the default */
+    assert_false(old_default("", P_myhostname));
+    assert_false(old_default("", P_smtpd_timeout));
+    assert_false(old_default("", P_luser_relay));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,7 +285,7 @@ int main(void)
         cmocka_unit_test(test_host_names),     cmocka_unit_test(test_refuses_bad_lines),
         cmocka_unit_test(test_warns),          cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_walks_in_order), cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_caller_names),
+        cmocka_unit_test(test_caller_names),   cmocka_unit_test(test_old_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

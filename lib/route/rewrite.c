@@ -6,6 +6,7 @@
  * is text: its '!' and '%' say nothing about routing.
  */
 #include "base/ascii.h"
+#include "base/log.h"
 #include "mail/address.h"
 #include "route/route_private.h"
 
@@ -114,6 +115,11 @@ void route_complete(const struct route *route, bool remote, bool dequoted,
     if (bare && route->append_mydomain && *parent != '\0') {
         str_add_byte(out, '.');
         str_add_cstr(out, parent);
+        if (route->tell_append) {
+            log_info("using backwards-compatible default setting "
+                     "append_dot_mydomain=yes to rewrite \"%.*s\" to \"%.*s.%s\"",
+                     VIEW_ARG(domain), VIEW_ARG(domain), parent);
+        }
     }
 }
 

@@ -58,6 +58,7 @@ static void read_settings(struct route *route, const struct conf *conf)
     route->percent_hack = conf_bool(conf, P_allow_percent_hack);
     route->append_myorigin = conf_bool(conf, P_append_at_myorigin);
     route->append_mydomain = conf_bool(conf, P_append_dot_mydomain);
+    route->tell_append = conf_uses_old_default(conf, P_append_dot_mydomain);
     route->dequoted_address = conf_bool(conf, P_resolve_dequoted_address);
     route->null_domain = conf_bool(conf, P_resolve_null_domain);
     route->numeric_domain = conf_bool(conf, P_resolve_numeric_domain);

@@ -17,6 +17,7 @@ struct route {
         *transport_wildcard;  /* the tables of transport_maps that may hold "*" */
     unsigned transport_flags; /* enum maps_address_flags */
     bool swap_bangpath, percent_hack, append_myorigin, append_mydomain;
+    bool tell_append; /* append_mydomain is the default of an old release */
     bool dequoted_address, null_domain, numeric_domain, utf8;
     const char *myorigin, *mydomain, *myhostname, *remote_domain, *delimiters;
 };

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "smtpd/access/rules.h"
+#include "smtpd/old_defaults.h"
 #include "sys/clock.h"
 #include "task/task.h"
 
@@ -70,9 +71,11 @@ enum access_result restrict_permit_mynetworks(struct check *check,
                                               const struct restriction *item)
 {
     (void)item;
-    return check->session->client.trusted
-               ? check_permit(check, "permit_mynetworks", SUBJECT_CLIENT, "")
-               : ACCESS_DUNNO;
+    if (!check->session->client.trusted) {
+        return ACCESS_DUNNO;
+    }
+    old_default_networks(check->session);
+    return check_permit(check, "permit_mynetworks", SUBJECT_CLIENT, "");
 }
 
 enum access_result restrict_permit_inet_interfaces(struct check *check,

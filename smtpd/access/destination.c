@@ -4,7 +4,9 @@
  * carries another destination in its local part is relaying too: whoever gets it may
  * take it for an instruction.
  */
+#include "mail/address.h"
 #include "smtpd/access/rules.h"
+#include "smtpd/old_defaults.h"
 
 bool check_resolve(struct check *check)
 {
@@ -25,7 +27,20 @@ static bool is_ours(struct check *check)
         !conf_bool(check->session->conf, P_allow_untrusted_routing)) {
         return false;
     }
+    if (resolved->address_class == CLASS_RELAY) {
+        old_default_relay_domain(check->session, "domain",
+                                 address_split(resolved->recipient).domain);
+    }
     return resolved->address_class != CLASS_DEFAULT;
+}
+
+void check_tell_relaying(struct check *check)
+{
+    if (check->recipient.ptr != NULL && !check->session->client.trusted &&
+        old_default_relay_holds(check->session) && check_resolve(check) &&
+        !is_ours(check)) {
+        old_default_relay(check->session, check->recipient);
+    }
 }
 
 enum access_result restrict_permit_auth_destination(struct check *check,

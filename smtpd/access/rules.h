@@ -153,6 +153,8 @@ void deferral_copy(struct deferral *to, const struct deferral *from);
 
 /* Resolve the recipient, once.  False: a table failed. */
 bool check_resolve(struct check *check);
+/* Tell when the recipient is accepted only because relaying is restricted as of old. */
+void check_tell_relaying(struct check *check);
 /* What TEXT, found in TABLE under KEY, says about SUBJECT. */
 enum access_result action_apply(struct check *check, const char *table, struct view key,
                                 struct view text, enum subject subject);

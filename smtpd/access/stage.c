@@ -160,6 +160,9 @@ static enum access_result check_rcpt(struct check *check)
         check->warn_only = false;
         result = unlisted_check_recipient(check);
     }
+    if (result != ACCESS_REJECT) {
+        check_tell_relaying(check);
+    }
     return result;
 }
 

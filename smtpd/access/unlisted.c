@@ -8,6 +8,7 @@
 #include "mail/address.h"
 #include "rpc/deliver_agent.h"
 #include "smtpd/access/rules.h"
+#include "smtpd/old_defaults.h"
 
 struct candidate {
     struct check *check;
@@ -91,6 +92,7 @@ static struct user_table table_of(struct candidate *c)
                                    P_unknown_virtual_mailbox_reject_code,
                                    "virtual mailbox table"};
     case CLASS_RELAY:
+        old_default_relay_domain(c->check->session, "address", c->resolved->recipient);
         return (struct user_table){server->relay_recipients,
                                    P_unknown_relay_recipient_reject_code,
                                    "relay recipient table"};

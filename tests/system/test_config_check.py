@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import smtplib
 import subprocess
 
 import pytest
@@ -158,3 +159,35 @@ def test_old_level(instances):
         "postfix[]: See http://www.postfix.org/COMPATIBILITY_README.html for details",
         'postfix[]: To disable backwards compatibility use "postconf compatibility_level=3.6" and '
         '"postfix reload"']
+
+
+def test_old_defaults_that_matter(instances):
+    """What an old default made happen is in the log; at today's level there is nothing to say."""
+    def session(settings):
+        instance = instances()
+        # mynetworks must have its default.
+        text = "\n".join(l for l in instance.settings.splitlines()
+                         if not re.match(r"(mynetworks|compatibility_level|inet_interfaces) =", l))
+        (instance.etc / "main.cf").write_text(
+            text + "\ninet_interfaces = 127.0.0.1\nmydestination = d.example\n" + settings)
+        instance.start()
+        with smtplib.SMTP("127.0.0.1", instance.port, source_address=("127.0.0.5", 0)) as client:
+            client.ehlo("x")
+            client.docmd("MAIL FROM:<a@bare>")
+            if client.docmd("RCPT TO:<x@sub.d.example>")[0] == 250:
+                client.data("Subject: x\r\n\r\nx\r\n")
+        instance.stop()
+        return instance.log()
+
+    rules = "smtpd_recipient_restrictions = reject_unauth_destination, permit_mynetworks, reject\n"
+    log = session(rules)
+    using = "using backwards-compatible default setting"
+    assert f'{using} append_dot_mydomain=yes to rewrite "bare" to "bare.example.com"' in log
+    assert f'{using} relay_domains=$mydestination to accept mail for domain "sub.d.example"' in log
+    assert f'{using} relay_domains=$mydestination to accept mail for address "x@sub.d.example"' in log
+    assert re.search(using + r" mynetworks_style=subnet to permit request from client \S*\[127.0.0.5\]", log)
+    assert using not in session("compatibility_level = 3.6\n" + rules)
+    log = session("smtpd_recipient_restrictions = check_client_access static:ok, reject\n"
+                  "mynetworks = 127.0.0.1\nrelay_domains =\n")
+    assert f'{using} "smtpd_relay_restrictions = (empty)" to avoid "Relay access denied" error for ' \
+        'recipient "x@sub.d.example" from client "' in log
