@@ -74,7 +74,8 @@ int notice_unread(const struct control *control, const struct master_cf *service
     for (int i = 0; i < services->count; i++) {
         const struct master_entry *entry = &services->entries[i];
         for (int k = 0; k < entry->option_count; k++) {
-            if (param_is_unread(view_cstr(entry->options[k].name))) {
+            if (conf_is_without_effect(control->conf, entry->options[k].name,
+                                       entry->options[k].value)) {
                 warn_unread(&unread, str_ptr(&file), entry->line,
                             entry->options[k].name);
             }

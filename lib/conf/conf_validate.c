@@ -73,6 +73,38 @@ bool conf_validate(const struct conf *conf,
     return v.mistakes == 0;
 }
 
+/* Is OUT, a value of ROW, what turns something off? */
+static bool is_off(const struct param_row *row, const struct conf_value *out)
+{
+    bool text = row->type == PARAM_STR || row->type == PARAM_RAW;
+    return text ? out->text[0] == '\0' : out->number == 0;
+}
+
+/* What is not built is off already. */
+static bool is_off_by_default(const struct conf *conf, const struct param_row *row)
+{
+    static const struct conf_report nobody = {0};
+    STR_AUTO struct str mistake = {0};
+    struct conf_value value = {0};
+    return row == param_row(P_biff) || row == param_row(P_in_flow_delay) ||
+           (conf_evaluate(conf, row, row->name, row->value, &nobody, &value,
+                          &mistake) &&
+            is_off(row, &value));
+}
+
+bool conf_is_without_effect(const struct conf *conf, const char *name, const char *text)
+{
+    static const struct conf_report nobody = {0};
+    STR_AUTO struct str mistake = {0};
+    struct conf_value value = {0};
+    const struct param_row *row = param_row_of(view_cstr(name));
+    if (row == NULL || row->readers[0] != '\0') {
+        return false;
+    }
+    return !conf_evaluate(conf, row, name, text, &nobody, &value, &mistake) ||
+           !is_off(row, &value) || !is_off_by_default(conf, row);
+}
+
 void conf_each_unread(const struct conf *conf,
                       void (*report)(void *context, const char *file, int line,
                                      const char *name),
@@ -81,7 +113,8 @@ void conf_each_unread(const struct conf *conf,
     size_t cursor = 0;
     const struct conf_setting *setting;
     while ((setting = conf_next_setting(conf, &cursor)) != NULL) {
-        if (setting->line > 0 && param_is_unread(view_cstr(setting->name))) {
+        if (setting->line > 0 &&
+            conf_is_without_effect(conf, setting->name, setting->value)) {
             report(context, conf->file, setting->line, setting->name);
         }
     }

@@ -26,7 +26,11 @@ const char *conf_default(const struct conf *conf, enum param param);
 bool conf_expand_report(const struct conf *conf, const char *text, struct str *out,
                         void (*report)(void *context, const char *message),
                         void *context);
-/* Call REPORT for each parameter that main.cf sets and that no program acts on yet. */
+/* Is TEXT, set for parameter NAME, not acted on by any program?  What turns something
+ * off that is not built is no such case. */
+bool conf_is_without_effect(const struct conf *conf, const char *name,
+                            const char *text);
+/* Call REPORT for each such setting of main.cf. */
 void conf_each_unread(const struct conf *conf,
                       void (*report)(void *context, const char *file, int line,
                                      const char *name),

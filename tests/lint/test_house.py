@@ -170,3 +170,44 @@ def test_manual_pages():
                          capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert pages
+
+
+# --- parameters
+
+# Read by name at run time, or by what is no C source.
+READ_ELSEWHERE = {
+    "config_directory": "set for every program",
+    "mail_release_date": "bounce templates and scripts ask for it",
+    "meta_directory": "scripts ask for it",
+    "service_name": "set for every worker",
+    "stress": "set by master",
+}
+
+
+def parameter_rows():
+    """{name: (file, readers)} of lib/conf/params/*.def."""
+    rows = {}
+    for name in sources(".def"):
+        if name.endswith("notes.def"):
+            continue
+        for row in re.findall(r"^PARAM\((.*?)\)$", text(name), re.M | re.S):
+            strings = re.findall(r'"(?:\\.|[^"\\])*"|[^",\s][^",]*', re.sub(r'"\s+"', "", row))
+            rows[strings[0]] = (name, strings[-2].strip('"'))
+    return rows
+
+
+def test_parameters_have_the_readers_they_name():
+    """A row that names programs is acted on: its name stands in their code, or in another default.
+    (One that nothing acts on has no readers, and postfix check says so.)"""
+    rows = parameter_rows()
+    assert len(rows) > 800
+    code = " ".join(text(n) for n in sources(".c", ".h") if not n.endswith("_test.c")
+                    and not re.match(r"lib/conf/param|postconf/|fuzz/", n))
+    words = set(re.findall(r"\w+", code))
+    words |= set(re.findall(r"\$\{?(\w+)", " ".join(text(n) for n in sources(".def"))))
+    # P_##name in macros, and families: conf_transport_int(conf, name, "_rate_delay", ...)
+    missing = [f"{file}: {name}: readers \"{readers}\", but nothing names it"
+               for name, (file, readers) in sorted(rows.items())
+               if readers and readers != "postconf" and name not in READ_ELSEWHERE
+               and not {name, "P_" + name, name.removeprefix("local")} & words]
+    assert not missing, "\n".join(missing)

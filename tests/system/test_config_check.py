@@ -57,8 +57,8 @@ def test_settings_without_effect(instances, action):
     instance = instances()
     if action == "reload":
         instance.start()
-    instance.write_main(f"{UNBUILT_MAIN} = 20s\nslow_delivery_slot_cost = 3\n"
-                        "slow_destination_rate_delay = 1s\n")
+    instance.write_main(f"{UNBUILT_MAIN} = 20s\nslow_destination_concurrency_limit = 3\n"
+                        "slow_destination_recipient_limit = 1\nbiff = no\n")
     instance.add_services(f"slow unix - - n - - smtp\n  -o {UNBUILT_MASTER}=2s -o {UNBUILT_MAIN}=1s\n")
     before = instance.log()
     err = instance.postfix(action).stderr.decode()
