@@ -4,24 +4,23 @@
  * call, and all processes share one copy.
  *
  * The library's own locks are not used: they need a second file that readers may write.
- * A table that is built here is a new file (map/replacement.h), which needs none.
+ * A table that is built here is a new file (map/replacement.h), which needs none; one
+ * that is opened with MAP_WRITE (a cache) belongs to one process as long as it is open.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <lmdb.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/arena.h"
-#include "base/check.h"
 #include "map/map_file.h"
 #include "map/module.h"
+#include "modules/lmdb_change.h"
 #include "sys/file.h"
 
 MAP_MODULE;
 
-enum { MODE = 0644 };
+enum { MODE = 0644, CACHE_MODE = 0600 };
 
 struct lmdb_table {
     struct map map;
@@ -30,7 +29,9 @@ struct lmdb_table {
     MDB_txn *txn; /* reset between lookups, so that it holds no old pages */
     MDB_dbi dbi;
     size_t key_max;
+    size_t map_size; /* MAP_WRITE: 0 until the file outgrows its own */
     int fd;
+    int lock_fd; /* MAP_WRITE: holds the lock; -1: read only */
     struct str question;
 };
 
@@ -52,6 +53,7 @@ static void close_table(struct map *map)
 {
     struct lmdb_table *table = (struct lmdb_table *)map;
     close_env(table);
+    fd_close(&table->lock_fd);
     str_done(&table->question);
     free(table->file.path);
     free(table);
@@ -65,8 +67,14 @@ static int open_env(struct lmdb_table *table)
         table->env = NULL;
         return code;
     }
-    code = mdb_env_open(table->env, table->file.path,
-                        MDB_RDONLY | MDB_NOSUBDIR | MDB_NOLOCK, MODE);
+    unsigned mode = table->lock_fd >= 0 ? 0 : MDB_RDONLY;
+    if (table->map_size > 0) {
+        code = mdb_env_set_mapsize(table->env, table->map_size);
+    }
+    if (code == 0) {
+        code = mdb_env_open(table->env, table->file.path,
+                            mode | MDB_NOSUBDIR | MDB_NOLOCK, MODE);
+    }
     code = code != 0 ? code : mdb_txn_begin(table->env, NULL, MDB_RDONLY, &table->txn);
     code = code != 0 ? code : mdb_dbi_open(table->txn, NULL, 0, &table->dbi);
     code = code != 0 ? code : mdb_env_get_fd(table->env, &table->fd);
@@ -89,7 +97,8 @@ static void follow_replacement(struct lmdb_table *table)
     struct lmdb_table old = *table;
     table->env = NULL;
     table->txn = NULL;
-    if (open_env(table) != 0) {
+    /* A lock is on the old file. */
+    if (table->lock_fd >= 0 || open_env(table) != 0) {
         close_env(table);
         table->env = old.env;
         table->txn = old.txn;
@@ -187,12 +196,100 @@ walk(struct map *map, bool (*visit)(void *context, struct view key, struct view 
     return code == 0 || code == MDB_NOTFOUND ? OK : fail(table, code, err);
 }
 
+/* --- changes in place -------------------------------------------------------- */
+
+/* A change that is on disk afterwards. */
+static int commit_one(struct lmdb_table *table, enum lmdb_change_kind kind,
+                      struct view key, struct view value)
+{
+    MDB_txn *txn;
+    int code = mdb_txn_begin(table->env, NULL, 0, &txn);
+    if (code != 0) {
+        return code;
+    }
+    code = lmdb_change(txn, table->dbi, kind, key, value);
+    if (code == 0) {
+        code = mdb_txn_commit(txn);
+    } else {
+        mdb_txn_abort(txn);
+    }
+    if (code == 0 && !map_file_note(&table->file, table->fd)) {
+        code = errno;
+    }
+    return code;
+}
+
+static int change_table(struct lmdb_table *table, enum lmdb_change_kind kind,
+                        struct view key, struct view value)
+{
+    int code = commit_one(table, kind, key, value);
+    while (code == MDB_MAP_FULL) {
+        MDB_envinfo info;
+        code = mdb_env_info(table->env, &info);
+        if (code == 0 && info.me_mapsize <= SIZE_MAX / 4) {
+            table->map_size = 2 * info.me_mapsize;
+            code = mdb_env_set_mapsize(table->env, table->map_size);
+        }
+        code = code != 0 ? code : commit_one(table, kind, key, value);
+    }
+    return code;
+}
+
+static enum outcome put_in_place(struct map *map, struct view key, struct view value,
+                                 struct err *err)
+{
+    struct lmdb_table *table = (struct lmdb_table *)map;
+    STR_AUTO struct str content = {0};
+    str_add(&content, value);
+    str_add_byte(&content, '\0');
+    str_set(&table->question, key);
+    str_add_byte(&table->question, '\0');
+    if (!str_ok(&content) || table->question.len > table->key_max) {
+        return err_perm(err, "4.3.0", "error writing %s: entry is too long",
+                        table->file.path);
+    }
+    int code = change_table(table, LMDB_REPLACE, str_view(&table->question),
+                            str_view(&content));
+    if (code != 0) {
+        return err_temp(err, "4.3.0", "error writing %s: %s", table->file.path,
+                        mdb_strerror(code));
+    }
+    return OK;
+}
+
+static enum map_result remove_in_place(struct map *map, struct view key,
+                                       struct err *err)
+{
+    struct lmdb_table *table = (struct lmdb_table *)map;
+    str_set(&table->question, key);
+    str_add_byte(&table->question, '\0');
+    bool any = false;
+    int code = 0;
+    /* With and without NUL: who asks finds either. */
+    for (size_t less = 0; code == 0 && less <= 1; less++) {
+        struct view stored = view_first(str_view(&table->question), key.len + 1 - less);
+        if (stored.len > 0 && stored.len <= table->key_max) {
+            code = change_table(table, LMDB_REMOVE, stored, view_of("", 0));
+            any = any || code == 0;
+            code = code == MDB_NOTFOUND ? 0 : code;
+        }
+    }
+    if (code != 0) {
+        (void)err_temp(err, "4.3.0", "error writing %s: %s", table->file.path,
+                       mdb_strerror(code));
+        return MAP_ERROR;
+    }
+    return any ? MAP_FOUND : MAP_MISSING;
+}
+
 static const struct map_type lmdb_type = {.name = "lmdb",
                                           .properties = MAP_TYPE_FOLDS,
                                           .close = close_table,
                                           .find = find,
                                           .changed = changed,
-                                          .walk = walk};
+                                          .walk = walk,
+                                          .put = put_in_place,
+                                          .remove = remove_in_place};
 
 struct map *dict_lmdb_open(const struct map_spec *spec, struct err *err);
 
@@ -201,7 +298,13 @@ struct map *dict_lmdb_open(const struct map_spec *spec, struct err *err)
     struct lmdb_table *table = xcalloc(1, sizeof(*table));
     table->map.type = &lmdb_type;
     table->file.path = xasprintf("%s.lmdb", spec->name);
-    int code = open_env(table);
+    table->lock_fd = -1;
+    int code = 0;
+    if ((spec->flags & MAP_WRITE) != 0) {
+        code = map_file_lock(&table->file, CACHE_MODE, &table->lock_fd);
+        table->map_size = (size_t)conf_long(spec->conf, P_lmdb_map_size);
+    }
+    code = code != 0 ? code : open_env(table);
     if (code != 0) {
         (void)err_temp(err, "4.3.0", "open database %s: %s", table->file.path,
                        mdb_strerror(code));
@@ -211,239 +314,4 @@ struct map *dict_lmdb_open(const struct map_spec *spec, struct err *err)
     table->map.owner = table->file.opened.st_uid;
     map_file_warn_old(&table->file, spec->name);
     return &table->map;
-}
-
-/* --- writing ----------------------------------------------------------------- */
-
-/*
- * Entries are written in batches of one transaction each.  When the file's size limit
- * does not suffice for a batch, it is doubled and the batch is written again: that is
- * why the batch is remembered.
- */
-enum {
-    BATCH_ENTRIES = 16 * 1024,
-    BATCH_BYTES = 4 * 1024 * 1024,
-    BYTES_PER_SOURCE_BYTE = 4 /* of the file; a guess that is right most often */
-};
-
-enum change_kind { CHANGE_ADD, CHANGE_REPLACE, CHANGE_REMOVE };
-
-struct change {
-    struct change *next;
-    enum change_kind kind;
-    struct view key, value;
-};
-
-struct lmdb_writer {
-    struct map_writer writer;
-    MDB_env *env;
-    MDB_txn *txn;
-    MDB_dbi dbi;
-    size_t map_size;
-    struct arena batch;
-    struct change *first, **last;
-    size_t count, bytes;
-};
-
-static bool is_good(struct lmdb_writer *self, int code)
-{
-    if (code != 0) {
-        self->writer.reason = mdb_strerror(code);
-    }
-    return code == 0;
-}
-
-static int begin(struct lmdb_writer *self)
-{
-    int code = mdb_txn_begin(self->env, NULL, 0, &self->txn);
-    if (code != 0) {
-        self->txn = NULL;
-        return code;
-    }
-    return mdb_dbi_open(self->txn, NULL, 0, &self->dbi);
-}
-
-static void forget_batch(struct lmdb_writer *self)
-{
-    arena_clear(&self->batch);
-    self->first = NULL;
-    self->last = &self->first;
-    self->count = 0;
-    self->bytes = 0;
-}
-
-static int apply(struct lmdb_writer *self, const struct change *change)
-{
-    MDB_val key = {change->key.len, (void *)(uintptr_t)change->key.ptr};
-    MDB_val value = {change->value.len, (void *)(uintptr_t)change->value.ptr};
-    if (change->kind == CHANGE_REMOVE) {
-        return mdb_del(self->txn, self->dbi, &key, NULL);
-    }
-    return mdb_put(self->txn, self->dbi, &key, &value,
-                   change->kind == CHANGE_ADD ? MDB_NOOVERWRITE : 0);
-}
-
-/* Those of the batch that had an effect the first time. */
-static int apply_batch(struct lmdb_writer *self)
-{
-    int code = begin(self);
-    for (const struct change *change = self->first; code == 0 && change != NULL;
-         change = change->next) {
-        code = apply(self, change);
-    }
-    return code;
-}
-
-/* Double the file's limit and repeat the batch, until it fits. */
-static int grow(struct lmdb_writer *self)
-{
-    int code;
-    do {
-        mdb_txn_abort(self->txn);
-        self->txn = NULL;
-        if (self->map_size > SIZE_MAX / 4) {
-            return ENOSPC;
-        }
-        self->map_size *= 2;
-        code = mdb_env_set_mapsize(self->env, self->map_size);
-        code = code != 0 ? code : apply_batch(self);
-    } while (code == MDB_MAP_FULL);
-    return code;
-}
-
-static int end_batch(struct lmdb_writer *self)
-{
-    int code = mdb_txn_commit(self->txn);
-    self->txn = NULL;
-    while (code == MDB_MAP_FULL) {
-        code = apply_batch(self);
-        code = code == MDB_MAP_FULL ? grow(self) : code;
-        if (code == 0) {
-            code = mdb_txn_commit(self->txn);
-            self->txn = NULL;
-        }
-    }
-    forget_batch(self);
-    return code;
-}
-
-static void remember(struct lmdb_writer *self, const struct change *change)
-{
-    struct change *copy = arena_alloc(&self->batch, sizeof(*copy));
-    copy->kind = change->kind;
-    copy->key = arena_view(&self->batch, change->key);
-    copy->value = arena_view(&self->batch, change->value);
-    *self->last = copy;
-    self->last = &copy->next;
-    self->count++;
-    self->bytes += change->key.len + change->value.len;
-}
-
-/* 0, or a code, such as MDB_KEYEXIST and MDB_NOTFOUND, which change nothing. */
-static int change_entry(struct lmdb_writer *self, const struct change *change)
-{
-    int code = self->txn == NULL ? begin(self) : 0;
-    code = code != 0 ? code : apply(self, change);
-    if (code == MDB_MAP_FULL) {
-        code = grow(self);
-        code = code != 0 ? code : apply(self, change);
-    }
-    if (code != 0) {
-        return code;
-    }
-    remember(self, change);
-    bool full = self->count >= BATCH_ENTRIES || self->bytes >= BATCH_BYTES;
-    return full ? end_batch(self) : 0;
-}
-
-static bool put(struct map_writer *writer, bool replace, struct view key,
-                struct view value, bool *existed_out)
-{
-    struct lmdb_writer *self = (struct lmdb_writer *)writer;
-    if (key.len == 0 || key.len > (size_t)mdb_env_get_maxkeysize(self->env)) {
-        writer->reason = key.len == 0 ? "empty key" : "key is too long for this type";
-        return false;
-    }
-    const struct change change = {
-        .kind = replace ? CHANGE_REPLACE : CHANGE_ADD, .key = key, .value = value};
-    int code = change_entry(self, &change);
-    *existed_out = code == MDB_KEYEXIST;
-    return *existed_out || is_good(self, code);
-}
-
-static bool remove_key(struct map_writer *writer, struct view key, bool *existed_out)
-{
-    struct lmdb_writer *self = (struct lmdb_writer *)writer;
-    if (key.len == 0 || key.len > (size_t)mdb_env_get_maxkeysize(self->env)) {
-        return true;
-    }
-    const struct change change = {
-        .kind = CHANGE_REMOVE, .key = key, .value = view_of("", 0)};
-    int code = change_entry(self, &change);
-    *existed_out = code == 0;
-    return code == MDB_NOTFOUND || is_good(self, code);
-}
-
-static size_t first_map_size(const struct map_writer *writer,
-                             const struct map_writer_spec *spec)
-{
-    int64_t least = conf_long(spec->conf, P_lmdb_map_size);
-    int64_t present = writer->file.old_fd >= 0 ? writer->file.old.st_size : 0;
-    int64_t guess =
-        (int64_t)spec->options->source_bytes * BYTES_PER_SOURCE_BYTE + 2 * present;
-    return (size_t)(guess > least ? guess : least);
-}
-
-/* Nobody else sees the temporary file, and the end syncs it: no locks, no syncs. */
-static bool open_writer(struct map_writer *writer, const struct map_writer_spec *spec)
-{
-    struct lmdb_writer *self = (struct lmdb_writer *)writer;
-    forget_batch(self);
-    self->map_size = first_map_size(writer, spec);
-    int code = mdb_env_create(&self->env);
-    if (code != 0) {
-        self->env = NULL;
-        return is_good(self, code);
-    }
-    code = mdb_env_set_mapsize(self->env, self->map_size);
-    code = code != 0 ? code
-                     : mdb_env_open(self->env, writer->file.temporary,
-                                    MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, MODE);
-    return is_good(self, code != 0 ? code : begin(self));
-}
-
-static bool finish(struct map_writer *writer)
-{
-    struct lmdb_writer *self = (struct lmdb_writer *)writer;
-    return self->txn == NULL || is_good(self, end_batch(self));
-}
-
-static void done(struct map_writer *writer)
-{
-    struct lmdb_writer *self = (struct lmdb_writer *)writer;
-    if (self->txn != NULL) {
-        mdb_txn_abort(self->txn);
-    }
-    if (self->env != NULL) {
-        mdb_env_close(self->env);
-    }
-    arena_clear(&self->batch);
-}
-
-static const struct map_writer_type lmdb_writer_type = {.suffix = ".lmdb",
-                                                        .nul = MAP_NUL_ADD,
-                                                        .name = MAP_NAME_TITLE,
-                                                        .open = open_writer,
-                                                        .put = put,
-                                                        .remove = remove_key,
-                                                        .finish = finish,
-                                                        .done = done};
-
-struct map_writer *mkmap_lmdb_open(void);
-
-struct map_writer *mkmap_lmdb_open(void)
-{
-    struct lmdb_writer *self = xcalloc(1, sizeof(*self));
-    self->writer.type = &lmdb_writer_type;
-    return &self->writer;
 }

@@ -71,12 +71,57 @@ static void test_long_keys(void **state)
     bench_free(bench);
 }
 
+/* A cache: changed while it is open, by one process. */
+static void test_cache(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 300 };
+    struct bench *bench = bench_with_module("lmdb", "lmdb_map_size = 65536");
+    struct map *map = bench_open_file(bench, "lmdb", "t", MAP_FOLD | MAP_WRITE);
+    assert_null(map_open_error(map)); /* a new file */
+    assert_string_equal(bench_ask(bench, map, "Key"), "(missing)");
+    assert_int_equal(map_put(map, VIEW("Key"), VIEW("one"), &bench->err), OK);
+    assert_int_equal(map_put(map, VIEW("kEY"), VIEW("two"), &bench->err), OK);
+    assert_string_equal(bench_ask(bench, map, "key"), "two");
+    assert_int_equal(map_remove(map, VIEW("KEY"), &bench->err), MAP_FOUND);
+    assert_int_equal(map_remove(map, VIEW("key"), &bench->err), MAP_MISSING);
+    assert_int_equal(map_remove(map, VIEW(""), &bench->err), MAP_MISSING);
+    /* It grows, and others see it. */
+    char key[32], value[1000];
+    memset(value, 'v', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
+    struct map *reader = NULL;
+    for (int i = 0; i < ENTRIES; i++) {
+        (void)snprintf(key, sizeof(key), "key %d", i);
+        assert_int_equal(map_put(map, view_cstr(key), view_cstr(value), &bench->err),
+                         OK);
+        if (reader == NULL) {
+            reader = bench_open_file(bench, "lmdb", "t", 0);
+            assert_string_equal(bench_ask(bench, reader, key), value);
+        }
+    }
+    assert_string_equal(bench_ask(bench, map, "key 299"), value);
+    assert_false(map_changed(map)); /* by ourselves */
+    map_close(&reader);
+    map_close(&map);
+    map = bench_open_file(bench, "lmdb", "t", MAP_WRITE); /* it lasts */
+    assert_string_equal(bench_ask(bench, map, "key 0"), value);
+    assert_int_equal(map_put(map, view_cstr(value), VIEW("x"), &bench->err), PERMFAIL);
+    map_close(&map);
+    struct stat st;
+    char *path = xasprintf("%s/t.lmdb", bench->directory);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    free(path);
+    bench_free(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_build),     cmocka_unit_test(test_change),
         cmocka_unit_test(test_errors),    cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_long_keys),
+        cmocka_unit_test(test_long_keys), cmocka_unit_test(test_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

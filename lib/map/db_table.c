@@ -11,10 +11,8 @@
  */
 #include <db.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -22,16 +20,12 @@
 #include "map/db_writer.h"
 #include "map/map_file.h"
 #include "map/map_private.h"
-#include "sys/clock.h"
 #include "sys/file.h"
-#include "task/task.h"
 
 enum {
     BULK_CACHE_MIN = 1024 * 1024,
     BULK_CACHE_MAX = 64 * 1024 * 1024, /* for who asks a lot: the file, if it fits */
-    CACHE_MODE = 0600,
-    LOCK_TIME = 10 * CLOCK_SECOND, /* for the process before us to finish and leave */
-    LOCK_PAUSE = 20 * CLOCK_MILLISECOND
+    CACHE_MODE = 0600
 };
 
 struct db_table {
@@ -103,32 +97,15 @@ static int open_db(const struct db_table *table, const struct conf *conf,
     return 0;
 }
 
-/* Make the file ours.  Not a lock of the fcntl kind, which would end when the library
- * closes any of its descriptors of the file.  0, or an errno. */
-static int lock_table(struct db_table *table)
-{
-    int64_t end = clock_now() + LOCK_TIME;
-    table->lock_fd =
-        open(table->file.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, CACHE_MODE);
-    if (table->lock_fd < 0) {
-        return errno;
-    }
-    while (flock(table->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK || clock_now() > end ||
-            task_sleep_until(clock_now() + LOCK_PAUSE) == TASK_CANCELLED) {
-            return errno;
-        }
-    }
-    return 0;
-}
-
 static struct map *open_table(const struct map_spec *spec, DBTYPE type, struct err *err)
 {
     struct db_table *table = xcalloc(1, sizeof(*table));
     table->file.path = xasprintf("%s.db", spec->name);
     table->type = type;
     table->lock_fd = -1;
-    int code = (spec->flags & MAP_WRITE) != 0 ? lock_table(table) : 0;
+    int code = (spec->flags & MAP_WRITE) != 0
+                   ? map_file_lock(&table->file, CACHE_MODE, &table->lock_fd)
+                   : 0;
     if (code == 0) {
         code = open_db(table, spec->conf, spec->flags, &table->db, &table->fd);
     }

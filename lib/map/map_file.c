@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "map/map_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <time.h>
 
 #include "base/log.h"
 #include "sys/clock.h"
+#include "task/task.h"
 
 enum {
     LOOK_INTERVAL = CLOCK_SECOND,
+    LOCK_TIME = 10 * CLOCK_SECOND,
+    LOCK_PAUSE = 20 * CLOCK_MILLISECOND,
     EDIT_TIME = 100 /* seconds: somebody is editing, and builds the table soon */
 };
 
@@ -48,6 +54,24 @@ bool map_file_is_replaced(struct map_file *file, int fd)
     }
     file->is_old = content_is_old(file, fd);
     return false;
+}
+
+/* Not a lock of the fcntl kind, which would end when a library closes any of its
+ * descriptors of the file. */
+int map_file_lock(const struct map_file *file, mode_t mode, int *fd_out)
+{
+    int64_t end = clock_now() + LOCK_TIME;
+    *fd_out = open(file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (*fd_out < 0) {
+        return errno;
+    }
+    while (flock(*fd_out, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || clock_now() > end ||
+            task_sleep_until(clock_now() + LOCK_PAUSE) == TASK_CANCELLED) {
+            return errno;
+        }
+    }
+    return 0;
 }
 
 void map_file_warn_old(const struct map_file *file, const char *source)

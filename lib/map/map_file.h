@@ -23,6 +23,10 @@ bool map_file_note(struct map_file *file, int fd);
 /* Cheap: looks once per second at most.  True: another file has the name; open it, and
  * if that fails, set is_old. */
 bool map_file_is_replaced(struct map_file *file, int fd);
+/* Have the file for this process alone, for a table that is changed in place
+ * (MAP_WRITE); made with MODE if there is none.  The lock ends when *FD_OUT is closed.
+ * 0 or an errno. Waits some seconds for the process before us to finish and leave. */
+int map_file_lock(const struct map_file *file, mode_t mode, int *fd_out);
 /* The warning that a table was not built since its source SOURCE was edited. */
 void map_file_warn_old(const struct map_file *file, const char *source);
 

@@ -82,6 +82,7 @@ extern const struct map_type map_type_environ;
 extern const struct map_type map_type_fail;
 extern const struct map_type map_type_hash;
 extern const struct map_type map_type_inline;
+extern const struct map_type map_type_internal;
 extern const struct map_type map_type_memcache;
 extern const struct map_type map_type_pcre;
 extern const struct map_type map_type_pipemap;

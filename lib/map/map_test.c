@@ -210,6 +210,28 @@ static void test_users(void **state)
     bench_free(bench);
 }
 
+static void test_internal(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    struct map *map = map_open(bench->conf, VIEW("internal:x"), MAP_FOLD | MAP_WRITE);
+    assert_string_equal(bench_ask(bench, map, "Key"), "(missing)");
+    assert_int_equal(map_put(map, VIEW("Key"), VIEW("one"), &bench->err), OK);
+    assert_int_equal(map_put(map, VIEW("kEY"), VIEW("two"), &bench->err), OK);
+    struct map *same = map_open(bench->conf, VIEW("internal:x"), MAP_FOLD | MAP_WRITE);
+    assert_string_equal(bench_ask(bench, same, "key"), "two");
+    map_close(&same);
+    struct map *other = map_open(bench->conf, VIEW("internal:y"), MAP_FOLD | MAP_WRITE);
+    assert_string_equal(bench_ask(bench, other, "key"), "(missing)");
+    map_close(&other);
+    assert_int_equal(map_remove(map, VIEW("KEY"), &bench->err), MAP_FOUND);
+    assert_int_equal(map_remove(map, VIEW("key"), &bench->err), MAP_MISSING);
+    assert_int_equal(map_put(map, VIEW("k"), VIEW(""), &bench->err), OK);
+    assert_string_equal(bench_ask(bench, map, "k"), "");
+    map_close(&map);
+    bench_free(bench);
+}
+
 static void test_debug(void **state)
 {
     (void)state;
@@ -270,7 +292,7 @@ int main(void)
         cmocka_unit_test(test_unusable_log),  cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_texthash),      cmocka_unit_test(test_walk),
         cmocka_unit_test(test_users),         cmocka_unit_test(test_debug),
-        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_internal),      cmocka_unit_test(test_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
