@@ -80,6 +80,9 @@ void check_permissions(const struct control *control);
  * work. */
 bool check_tls(const struct control *control);
 
+/* postfix_migration.c: "postfix non-bdb WHAT"; NULL: status. */
+int migration_run(struct control *control, const char *what);
+
 /* postfix_rotate.c */
 int rotate_log(struct control *control);
 

@@ -377,3 +377,38 @@ def test_pattern_tables_answer_like_postfix(instances, postfix):
         expected = postfix("-q", "-", f"{kind}:{table}", input=source)
         assert expected.count(b"\n") > 250
         assert instance.run("postmap", "-q", "-", f"{kind}:{table}", input=source).stdout == expected
+
+
+# --- leaving Berkeley DB
+
+
+def test_migration_from_berkeley_db(instances, users):
+    """main.cf and those who run postmap go on saying hash:, the tables are of another type."""
+    user = users.add("pstable")
+    instance = instances()
+    table = instance.add_file("access", "a@t.example  REJECT by lmdb\n")
+    aliases = instance.add_file("aliases", f"someone: {user.pw_name}\n")
+    instance.write_main(access_settings(instance, [f"hash:{table}"]) +
+                        f"alias_maps = hash:{aliases}\nalias_database = hash:{aliases}\n"
+                        "mydestination = t.example, $myhostname\n"
+                        f"non_bdb_migration_allow_root_prefixes = {instance.etc}\n"
+                        f"non_bdb_migration_allow_user_prefixes = {instance.etc}\n")
+    assert b"non_bdb_migration_level = disable" in instance.postfix("non-bdb").stdout
+    instance.run("postfix", "non-bdb", "enable-reindex")
+    settings = instance.run("postconf", "-n").stdout.decode()
+    assert "non_bdb_migration_level = enable-reindex" in settings
+    assert "default_database_type = lmdb" in settings
+    instance.start()
+    assert "by lmdb" in reply_to_recipient(instance, "a@t.example")[1]
+    assert (instance.etc / "access.lmdb").exists() and not (instance.etc / "access.db").exists()
+    assert f"built lmdb:{table} for the migration" in instance.log()
+    instance.run("postmap", f"hash:{table}")
+    assert not (instance.etc / "access.db").exists()
+    assert instance.run("postmap", "-q", "a@t.example", f"hash:{table}").stdout == \
+        b"REJECT by lmdb\n"
+    maildir = pathlib.Path(user.pw_dir) / "Maildir"
+    shutil.rmtree(maildir, ignore_errors=True)
+    instance.send("someone@t.example")          # built by postalias, not by postmap
+    wait_until(lambda: maildir_messages(maildir), 20, "a message")
+    instance.run("postfix", "non-bdb", "disable")
+    assert "non_bdb_migration_level = disable" in instance.run("postconf", "-n").stdout.decode()
