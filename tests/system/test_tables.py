@@ -412,3 +412,27 @@ def test_migration_from_berkeley_db(instances, users):
     wait_until(lambda: maildir_messages(maildir), 20, "a message")
     instance.run("postfix", "non-bdb", "disable")
     assert "non_bdb_migration_level = disable" in instance.run("postconf", "-n").stdout.decode()
+
+
+def test_check_looks_at_tables(instances):
+    instance = instances()
+    instance.add_file("rules", "/fine/ OK\n/(broken/ OK\n")
+    instance.add_file("nets", "10.0.0.1/8 OK\n")
+    old = instance.add_file("old", "a b\n")
+    instance.run("postmap", f"hash:{old}")
+    os.utime(f"{old}.db", (1000, 1000))
+    os.utime(old, (2000, 2000))
+    etc = instance.etc
+    instance.write_main(
+        f"start_of_a_name = hash:{etc}/\nvirtual_alias_maps = ${{start_of_a_name}}unbuilt\n"
+        "smtpd_restriction_classes = mine\n"
+        f"mine = check_client_access cidr:{etc}/nets\ntransport_maps = hash:{old}\n"
+        f"smtpd_recipient_restrictions = check_sender_access proxy:pcre:{etc}/rules, reject\n")
+    instance.run("postfix", "check")
+    log = instance.log()
+    for line in (f"error: open database {etc}/unbuilt.db: No such file or directory",
+                 f"warning: database {old}.db is older than source file {old}",
+                 f"warning: pcre map {etc}/rules, line 2: ",
+                 f"warning: cidr map {etc}/nets, line 1: non-null host address bits"):
+        assert line in log, (line, log)
+    assert f"open database {etc}/.db" not in log
