@@ -80,6 +80,12 @@ void check_permissions(const struct control *control);
  * work. */
 bool check_tls(const struct control *control);
 
+/* postfix_migration.c: "postfix non-bdb WHAT"; NULL: status. */
+int migration_run(struct control *control, const char *what);
+
+/* postfix_tables.c: warn about lookup tables that cannot be used as they are. */
+void check_tables(const struct control *control);
+
 /* postfix_rotate.c */
 int rotate_log(struct control *control);
 

@@ -258,5 +258,6 @@ int control_check(struct control *control)
         log_fatal("Postfix integrity check failed!");
     }
     check_permissions(control);
+    check_tables(control);
     return check_tls(control) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

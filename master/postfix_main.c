@@ -53,13 +53,17 @@ static const struct {
     {"tls", refuse_tls},
 };
 
-static int run_command(struct control *control, const char *name, bool has_more)
+/* MORE: the words behind the command, NULL at the end. */
+static int run_command(struct control *control, const char *name, char *const *more)
 {
+    if (strcmp(name, "non-bdb") == 0 && (more[0] == NULL || more[1] == NULL)) {
+        return migration_run(control, more[0]);
+    }
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         if (strcmp(commands[i].name, name) != 0) {
             continue;
         }
-        if (has_more) {
+        if (more[0] != NULL) {
             log_fatal("usage postfix %s (no arguments)", name);
         }
         return commands[i].run(control);
@@ -104,7 +108,7 @@ int main(int argc, char **argv)
     control_need_rights(&control);
     control_log(&control, strcmp(name, "start-fg") == 0);
     notice_compatibility(&control);
-    int status = run_command(&control, name, optind + 1 < argc);
+    int status = run_command(&control, name, argv + optind + (optind < argc));
     control_close(&control);
     return status;
 }

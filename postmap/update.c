@@ -21,6 +21,7 @@
 #include "map/file_value.h"
 #include "map/fold.h"
 #include "map/map.h"
+#include "map/migration.h"
 #include "map/source.h"
 #include "postmap/alias_source.h"
 #include "postmap/postmap.h"
@@ -36,13 +37,15 @@ struct table_name table_name_parse(const struct conf *conf, const char *argument
 {
     const char *colon = strchr(argument, ':');
     struct table_name name;
+    struct view type;
     if (colon == NULL) {
-        name.type = xstrdup(conf_str(conf, P_default_database_type));
+        type = view_cstr(conf_str(conf, P_default_database_type));
         name.path = xstrdup(argument);
     } else {
-        name.type = xviewdup(view_of(argument, (size_t)(colon - argument)));
+        type = view_of(argument, (size_t)(colon - argument));
         name.path = xstrdup(colon + 1);
     }
+    name.type = xviewdup(migration_type(conf, type));
     return name;
 }
 

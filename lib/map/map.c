@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "map/fold.h"
 #include "map/map_private.h"
+#include "map/migration.h"
 #include "map/module.h"
 #include "map/proxy.h"
 
@@ -108,7 +109,7 @@ static struct map *open_without_proxy(const struct map_spec *spec, struct err *e
         return NULL;
     }
     struct map_spec inner = *spec;
-    char *type_copy = xviewdup(type);
+    char *type_copy = xviewdup(migration_type(spec->conf, type));
     char *name_copy = xviewdup(name);
     inner.type = type_copy;
     inner.name = name_copy;
@@ -191,8 +192,12 @@ struct map *map_open(const struct conf *conf, struct view name, unsigned flags)
 {
     CHECK(conf != NULL);
     struct err err = {0};
-    struct view type, table;
+    struct view type, table, written = view_of("", 0);
     bool well_formed = split_name(conf, name, &type, &table, &err);
+    if (well_formed) {
+        written = type;
+        type = migration_type(conf, written);
+    }
     char *title = well_formed ? xasprintf("%.*s:%.*s", VIEW_ARG(type), VIEW_ARG(table))
                               : xviewdup(name);
     struct map *map = find_open(conf, title, flags);
@@ -200,6 +205,9 @@ struct map *map_open(const struct conf *conf, struct view name, unsigned flags)
         map->users++;
         free(title);
         return map;
+    }
+    if (well_formed) {
+        migration_prepare(conf, written, type, table);
     }
     map = well_formed ? open_new(conf, type, table, title, flags)
                       : make_unusable(err.text);

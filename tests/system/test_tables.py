@@ -377,3 +377,62 @@ def test_pattern_tables_answer_like_postfix(instances, postfix):
         expected = postfix("-q", "-", f"{kind}:{table}", input=source)
         assert expected.count(b"\n") > 250
         assert instance.run("postmap", "-q", "-", f"{kind}:{table}", input=source).stdout == expected
+
+
+# --- leaving Berkeley DB
+
+
+def test_migration_from_berkeley_db(instances, users):
+    """main.cf and those who run postmap go on saying hash:, the tables are of another type."""
+    user = users.add("pstable")
+    instance = instances()
+    table = instance.add_file("access", "a@t.example  REJECT by lmdb\n")
+    aliases = instance.add_file("aliases", f"someone: {user.pw_name}\n")
+    instance.write_main(access_settings(instance, [f"hash:{table}"]) +
+                        f"alias_maps = hash:{aliases}\nalias_database = hash:{aliases}\n"
+                        "mydestination = t.example, $myhostname\n"
+                        f"non_bdb_migration_allow_root_prefixes = {instance.etc}\n"
+                        f"non_bdb_migration_allow_user_prefixes = {instance.etc}\n")
+    assert b"non_bdb_migration_level = disable" in instance.postfix("non-bdb").stdout
+    instance.run("postfix", "non-bdb", "enable-reindex")
+    settings = instance.run("postconf", "-n").stdout.decode()
+    assert "non_bdb_migration_level = enable-reindex" in settings
+    assert "default_database_type = lmdb" in settings
+    instance.start()
+    assert "by lmdb" in reply_to_recipient(instance, "a@t.example")[1]
+    assert (instance.etc / "access.lmdb").exists() and not (instance.etc / "access.db").exists()
+    assert f"built lmdb:{table} for the migration" in instance.log()
+    instance.run("postmap", f"hash:{table}")
+    assert not (instance.etc / "access.db").exists()
+    assert instance.run("postmap", "-q", "a@t.example", f"hash:{table}").stdout == \
+        b"REJECT by lmdb\n"
+    maildir = pathlib.Path(user.pw_dir) / "Maildir"
+    shutil.rmtree(maildir, ignore_errors=True)
+    instance.send("someone@t.example")          # built by postalias, not by postmap
+    wait_until(lambda: maildir_messages(maildir), 20, "a message")
+    instance.run("postfix", "non-bdb", "disable")
+    assert "non_bdb_migration_level = disable" in instance.run("postconf", "-n").stdout.decode()
+
+
+def test_check_looks_at_tables(instances):
+    instance = instances()
+    instance.add_file("rules", "/fine/ OK\n/(broken/ OK\n")
+    instance.add_file("nets", "10.0.0.1/8 OK\n")
+    old = instance.add_file("old", "a b\n")
+    instance.run("postmap", f"hash:{old}")
+    os.utime(f"{old}.db", (1000, 1000))
+    os.utime(old, (2000, 2000))
+    etc = instance.etc
+    instance.write_main(
+        f"start_of_a_name = hash:{etc}/\nvirtual_alias_maps = ${{start_of_a_name}}unbuilt\n"
+        "smtpd_restriction_classes = mine\n"
+        f"mine = check_client_access cidr:{etc}/nets\ntransport_maps = hash:{old}\n"
+        f"smtpd_recipient_restrictions = check_sender_access proxy:pcre:{etc}/rules, reject\n")
+    instance.run("postfix", "check")
+    log = instance.log()
+    for line in (f"error: open database {etc}/unbuilt.db: No such file or directory",
+                 f"warning: database {old}.db is older than source file {old}",
+                 f"warning: pcre map {etc}/rules, line 2: ",
+                 f"warning: cidr map {etc}/nets, line 1: non-null host address bits"):
+        assert line in log, (line, log)
+    assert f"open database {etc}/.db" not in log
