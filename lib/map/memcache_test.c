@@ -106,7 +106,7 @@ static bool serve(struct peer_script *script, struct stream *client)
     }
     struct view rest = line;
     struct view verb;
-    struct view key;
+    struct view key = {0};
     assert_true(view_next_word(&rest, " ", &verb) && view_next_word(&rest, " ", &key));
     bool there = view_equal_cstr(key, cache->key);
     if (view_equal_cstr(verb, "get")) {
