@@ -124,7 +124,9 @@ static struct map *open_typed(const struct map_spec *spec, struct err *err)
     if (is_for_authentic_use(spec)) {
         return open_without_proxy(spec, err);
     }
-    bool carry = carry_blocking_types && map_type_blocks(view_cstr(spec->type));
+    struct view type = view_cstr(spec->type);
+    bool carry = carry_blocking_types && map_type_blocks(type) &&
+                 map_type_is_known(spec->conf, type);
     struct map *map = carry ? open_carried(spec, err) : open_here(spec, err);
     if (map == NULL) {
         return NULL;

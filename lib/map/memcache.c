@@ -380,6 +380,10 @@ static void read_settings(struct memcache_map *self, const struct conf *conf,
         (size_t)map_settings_int(settings, "line_size_limit", 1024, 1, INT32_MAX);
     self->limits.data_max =
         (size_t)map_settings_int(settings, "data_size_limit", 10240, 1, INT32_MAX);
+    if (map_settings_is_set(settings, "key_digest")) {
+        map_settings_fail(settings, "%s: key_digest is not supported",
+                          map_settings_title(settings));
+    }
     *timeout_out = map_settings_int(settings, "timeout", 2, 1, 86400);
 }
 

@@ -106,7 +106,7 @@ static bool serve(struct peer_script *script, struct stream *client)
     }
     struct view rest = line;
     struct view verb;
-    struct view key;
+    struct view key = {0};
     assert_true(view_next_word(&rest, " ", &verb) && view_next_word(&rest, " ", &key));
     bool there = view_equal_cstr(key, cache->key);
     if (view_equal_cstr(verb, "get")) {
@@ -259,6 +259,7 @@ static void test_settings(void **state)
         {"timeout = 0\n", "/mc.cf: invalid parameter value, too small: timeout = 0"},
         {"key_format = %x\n", "/mc.cf: Invalid key template: %x"},
         {"memcache = foo:1:2\n", "invalid transport name: foo in service: foo:1:2"},
+        {"key_digest = sha256\n", "/mc.cf: key_digest is not supported"},
         {"backup = nosuch:x\n", "unsupported dictionary type: nosuch"},
     };
     struct bench *bench = bench_new("");

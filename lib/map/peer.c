@@ -37,6 +37,7 @@ struct peer {
     unsigned in_use;
     struct task_cond freed; /* a connection is in use no longer */
     unsigned failures;      /* to connect, in a row */
+    int64_t failed_at;
     int64_t pause;
     int64_t retry_at;
     char *problem; /* of the last failure */
@@ -209,8 +210,13 @@ static int connect_path(const struct peer *peer, int64_t deadline, struct err *w
     return fd;
 }
 
-static void note_failure(struct peer *peer, const char *problem)
+/* Attempts that go on at the same time fail together, and count once. */
+static void note_failure(struct peer *peer, int64_t started_at, const char *problem)
 {
+    if (peer->failures > 0 && started_at <= peer->failed_at) {
+        return;
+    }
+    peer->failed_at = clock_now();
     free(peer->problem);
     peer->problem = xstrdup(problem);
     peer->failures++;
@@ -221,7 +227,7 @@ static void note_failure(struct peer *peer, const char *problem)
     } else {
         peer->pause = 2 * peer->pause < PAUSE_MOST ? 2 * peer->pause : PAUSE_MOST;
     }
-    peer->retry_at = clock_now() + peer->pause;
+    peer->retry_at = peer->failed_at + peer->pause;
 }
 
 static struct line *connect_line(struct peer *peer, struct err *err)
@@ -231,14 +237,15 @@ static struct line *connect_line(struct peer *peer, struct err *err)
         return NULL;
     }
     struct err why = {0};
-    int64_t deadline = clock_now() + peer->timeout;
+    int64_t started_at = clock_now();
+    int64_t deadline = started_at + peer->timeout;
     int fd = peer->host != NULL ? connect_host(peer, deadline, &why)
                                 : connect_path(peer, deadline, &why);
     if (fd < 0) {
         (void)err_temp(err, "4.3.0", "connect to %s: %s", peer->name, why.text);
         if (!task_cancelled()) {
             char *problem = xasprintf("connect to %s: %s", peer->name, why.text);
-            note_failure(peer, problem);
+            note_failure(peer, started_at, problem);
             free(problem);
         }
         return NULL;

@@ -251,6 +251,9 @@ static void test_carried(void **state)
     (void)state;
     struct bench *bench = new_bench();
     struct server server = start_server(bench, 1000);
+    conf_override(bench->conf, "meta_directory", bench->directory);
+    test_write_file(bench->directory, "dynamicmaps.cf",
+                    "mysql nosuch.so dict_mysql_open\nldap nosuch.so dict_ldap_open\n");
     map_carry_blocking_types();
     char *expected = xasprintf("%d mysql:/x.cf 0 Key", (int)server.pid);
     struct map *map = map_open(bench->conf, VIEW("mysql:/x.cf"), 0);
@@ -260,6 +263,10 @@ static void test_carried(void **state)
     map_close(&map);
     map = map_open(bench->conf, VIEW("inline:{Key=value}"), 0);
     assert_string_equal(bench_ask(bench, map, "Key"), "value");
+    map_close(&map);
+    /* One that nobody could open is no business of proxymap's. */
+    map = map_open(bench->conf, VIEW("pgsql:/x.cf"), MAP_QUIET);
+    assert_string_equal(map_open_error(map), "unsupported dictionary type: pgsql");
     map_close(&map);
     map = map_open(bench->conf, VIEW("ldap:/x.cf"), MAP_NO_UNAUTH);
     assert_string_equal(map_open_error(map), "ldap:/x.cf map is not allowed for "

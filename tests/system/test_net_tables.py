@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """tcp:, socketmap:, memcache: and proxy: tables in the running mail system."""
+import os
 import re
+import signal
 import smtplib
+import socket
+import struct
 import threading
 import time
 
@@ -233,6 +237,65 @@ def test_proxy_read_and_write(instances, users):
     source.write_text("key7 new\n")
     instance.run("postmap", f"hash:{source}")
     wait_until(lambda: query(instance, table, "key7") == "new")
+
+
+def proxy_talk(client, kind, *fields):
+    """One request in the protocol of docs/ipc.md: (kind of the reply, its first field)."""
+    def view(data):
+        return struct.pack("=I", len(data)) + data
+    table, flags, *rest = fields
+    body = bytes([kind]) + view(table.encode()) + struct.pack("=Q", flags)
+    body += b"".join(view(field) for field in rest)
+    client.sendall(struct.pack("=I", len(body)) + body)
+    reader = client.makefile("rb")
+    head = reader.read(4)
+    reply = reader.read(struct.unpack("=I", head)[0]) if head else b""
+    return (reply[0], reply[5:]) if reply else None
+
+
+def proxy_ask(instance, service, *request):
+    """The same on a connection of its own."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(str(instance.spool / "private" / service))
+        return proxy_talk(client, *request)
+
+
+LOOKUP, UPDATE, DELETE, FOUND, MISSING, DENIED = 1, 2, 3, 10, 11, 13
+
+
+def test_proxywrite(instances, users):
+    """Several clients, one of which keeps its connection, change a table of one process."""
+    instance = instances()
+    instance.add_services(PROXYWRITE)
+    cache = f"btree:{instance.dir}/data/cache"
+    instance.write_main(f"proxy_write_maps = proxy:{cache}\nproxy_read_maps = proxy:{cache}\n")
+    instance.start()
+    assert proxy_ask(instance, "proxywrite", LOOKUP, cache, 0, b"key") == (MISSING, b"")
+    with socket.socket(socket.AF_UNIX) as idle:
+        idle.connect(str(instance.spool / "private" / "proxywrite"))
+        assert proxy_talk(idle, LOOKUP, cache, 0, b"key") == (MISSING, b"")
+        for i in range(20):
+            assert proxy_ask(instance, "proxywrite", UPDATE, cache, 0, b"key%d" % i,
+                             b"value%d" % i)[0] == FOUND
+    assert proxy_ask(instance, "proxywrite", LOOKUP, cache, 0, b"key7") == (FOUND, b"value7")
+    assert proxy_ask(instance, "proxywrite", DELETE, cache, 0, b"key7")[0] == FOUND
+    assert proxy_ask(instance, "proxywrite", DELETE, cache, 0, b"key7")[0] == MISSING
+    # A killed process loses nothing that it has confirmed.
+    for pid in instance.workers("proxymap"):
+        os.kill(pid, signal.SIGKILL)
+    assert proxy_ask(instance, "proxywrite", LOOKUP, cache, 0, b"key8") == (FOUND, b"value8")
+    assert len(instance.workers("proxymap")) == 1
+    # Only proxywrite changes tables, and only those that are its own.
+    assert proxy_ask(instance, "proxymap", UPDATE, cache, 0, b"k", b"v")[0] == DENIED
+    other = f"btree:{instance.dir}/data/other"
+    assert proxy_ask(instance, "proxywrite", UPDATE, other, 0, b"k", b"v")[0] == DENIED
+    assert not (instance.dir / "data" / "other.db").exists()
+    assert instance.run("postmap", "-q", "key9", cache).stdout == b"value9\n"
+    # What is no request ends the connection, and nothing else.
+    assert proxy_ask(instance, "proxywrite", 99, cache, 0) is None
+    assert proxy_ask(instance, "proxywrite", UPDATE, cache, 0, b"no value") is None
+    assert proxy_ask(instance, "proxywrite", LOOKUP, cache, 0, b"key8") == (FOUND, b"value8")
 
 
 def test_proxy_for_many(instances, users, scripted):
