@@ -118,7 +118,8 @@ static bool encrypt(struct meeting *m, struct stream *stream, struct arena *aren
     struct tls_handshake handshake = {
         .ssl = ssl, .peer = "server", .arena = arena, .facts = &facts};
     if (m->named) {
-        (void)SSL_set_tlsext_host_name(ssl, "one.example");
+        char name[] = "one.example"; /* OpenSSL wants it without const */
+        (void)SSL_set_tlsext_host_name(ssl, name);
     }
     stream_discard_input(stream); /* the error reply of a server that does not go on */
     return tls_connection_start(stream, &handshake);

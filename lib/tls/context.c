@@ -81,7 +81,7 @@ static void set_groups(SSL_CTX *ctx, const struct conf *conf, struct tls_report 
     STR_AUTO struct str list = {0};
     known_groups(conf_str(conf, P_tls_eecdh_auto_curves), &list, report);
     if (list.len > 0) {
-        CHECK(SSL_CTX_set1_groups_list(ctx, str_ptr(&list)) == 1);
+        CHECK(SSL_CTX_set1_groups_list(ctx, list.ptr) == 1);
     }
 }
 

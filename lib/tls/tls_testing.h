@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys and certificates for the tests of this layer, made on the spot. */
+/* Keys and certificates for the tests of this layer, made on the spot.  Comes behind
+ * testing/test.h. */
 #ifndef TLS_TLS_TESTING_H
 #define TLS_TLS_TESTING_H
 
@@ -11,8 +12,6 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "sys/file.h"
-#include "testing/test.h"
 
 /* Somebody with a key and a certificate. */
 struct identity {
