@@ -28,8 +28,7 @@ void session_reset(struct session *session)
 
 bool session_is_encrypted(const struct session *session)
 {
-    (void)session; /* there is no TLS */
-    return false;
+    return session->tls != NULL;
 }
 
 const char *session_queue_id(const struct session *session)
