@@ -41,7 +41,8 @@ struct loop {
     bool holding_off;
     struct list clients;
     unsigned client_count;
-    bool *slots; /* client_limit of them: which session numbers are in use */
+    bool *slots;         /* client_limit of them: which session numbers are in use */
+    unsigned first_free; /* no free slot is below */
     bool listening;
 };
 
@@ -89,16 +90,22 @@ static enum worker_state next_state(const struct loop *loop)
                                                           : WORKER_AVAILABLE;
 }
 
-static void begin_hold_off(struct loop *loop)
+/* Take no clients for a while. */
+static void hold_off(struct loop *loop, int64_t duration)
+{
+    loop->holding_off = true;
+    task_timer_set(&loop->hold_off, clock_now() + duration);
+}
+
+static void hold_off_for_others(struct loop *loop)
 {
     int64_t now = clock_now();
-    if (loop->worker->service->single ||
+    if (loop->worker->service->single || loop->holding_off ||
         (loop->held_off != 0 && now - loop->held_off < HOLD_OFF_EVERY)) {
         return;
     }
     loop->held_off = now;
-    loop->holding_off = true;
-    task_timer_set(&loop->hold_off, now + HOLD_OFF);
+    hold_off(loop, HOLD_OFF);
 }
 
 /* After every change: tell master, listen or not, leave when nothing is left to do. */
@@ -107,7 +114,7 @@ static void settle(struct loop *loop)
     struct worker *worker = loop->worker;
     enum worker_state state = next_state(loop);
     if (state == WORKER_BUSY && worker->reported_state == WORKER_AVAILABLE) {
-        begin_hold_off(loop);
+        hold_off_for_others(loop);
     }
     worker_report(worker, state,
                   state == WORKER_RETIRING ? loop->client_count : worker->client_limit);
@@ -151,12 +158,14 @@ static void retire(struct loop *loop)
 
 static unsigned take_slot(struct loop *loop)
 {
-    unsigned slot = 0;
+    unsigned slot = loop->first_free;
+    CHECK(loop->client_count < loop->worker->client_limit);
     while (loop->slots[slot]) {
         slot++;
     }
     CHECK(slot < loop->worker->client_limit);
     loop->slots[slot] = true;
+    loop->first_free = slot + 1;
     return slot;
 }
 
@@ -174,6 +183,9 @@ static void finish_client(struct client *client)
     CHECK(loop->client_count > 0 && loop->slots[client->slot]);
     list_remove(&client->node);
     loop->slots[client->slot] = false;
+    if (client->slot < loop->first_free) {
+        loop->first_free = client->slot;
+    }
     loop->client_count--;
     loop->worker->sessions++;
     free(client);
@@ -220,6 +232,10 @@ static bool accept_one(struct loop *loop)
         if (fd >= 0) {
             start_client(loop, fd);
             return true;
+        }
+        if (fd == ACCEPT_EXHAUSTED) {
+            hold_off(loop, ACCEPT_PAUSE);
+            return false;
         }
     }
     return false;

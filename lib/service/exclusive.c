@@ -100,7 +100,11 @@ static int next_client(struct worker *worker, struct pollfd *fds)
             return -1;
         }
         for (int i = 0; i < worker->listener_count; i++) {
-            int fd = fds[i].revents != 0 ? worker_accept(worker, fds[i].fd) : -1;
+            int fd =
+                fds[i].revents != 0 ? worker_accept(worker, fds[i].fd) : ACCEPT_NONE;
+            if (fd == ACCEPT_EXHAUSTED) {
+                (void)poll_or_leave(worker, NULL, 0, clock_now() + ACCEPT_PAUSE);
+            }
             if (fd >= 0 && strcmp(worker->arguments.type, "pass") == 0) {
                 fd = worker_receive_client(fd);
             }
