@@ -6,6 +6,8 @@ libdb5.3-dev libpcre2-dev libxxhash-dev libssl-dev libidn2-dev liblmdb-dev libcd
 TEST_PACKAGES="clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev python3 \
 python3-pytest valgrind mandoc swaks libio-socket-inet6-perl libnet-ssleay-perl s-nail curl dovecot-imapd dovecot-pop3d openssl sasl2-bin \
 universal-ctags strace"
+# bench/: perf, what the load generators and the plots need.
+BENCH_PACKAGES="linux-perf libssl-dev openssl python3-matplotlib"
 
 missing_packages() {
     for package in "$@"; do
