@@ -378,8 +378,8 @@ static void test_maildir(void **state)
     (void)snprintf(expected, sizeof(expected), ".V%llxI%llxM",
                    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
     assert_non_null(strstr(entry->d_name, expected));
-    assert_true(
-        view_ends_nocase(view_cstr(entry->d_name), view_cstr(world->local->host)));
+    assert_true(view_ends_nocase(view_cstr(entry->d_name),
+                                 view_cstr(world->local->maildirs.host)));
     assert_string_equal(content_of(world, path),
                         "Return-Path: <s@x.test>\nX-Original-To: ann@mail.test\n"
                         "Delivered-To: ann@mail.test\nSubject: test\n\nFrom "
