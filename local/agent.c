@@ -21,7 +21,8 @@ static void check_limits(const struct conf *conf)
 static struct maps *open_maps(const struct conf *conf, const char *title,
                               enum param param)
 {
-    return maps_open(conf, title, conf_str(conf, param), MAP_FOLD | MAP_NO_REGSUB);
+    return maps_open(conf, title, conf_str(conf, param),
+                     MAP_FOLD | MAP_NO_REGSUB | MAP_NO_PROXY);
 }
 
 struct local *local_agent_open(struct service_context *context)

@@ -41,7 +41,9 @@ static void open_item(struct batch_agent *agent, struct batch_item *item)
     item->reply.count = request->recipient_count;
     item->reply.outcomes =
         arena_alloc(item->arena, item->reply.count * sizeof(*item->reply.outcomes));
-    agent->prepare(agent->context, item);
+    if (agent->prepare != NULL) {
+        agent->prepare(agent->context, item);
+    }
 }
 
 static void conclude_item(struct batch_agent *agent, struct batch_item *item)
@@ -50,7 +52,9 @@ static void conclude_item(struct batch_agent *agent, struct batch_item *item)
     if (item->fd < 0) {
         return;
     }
-    agent->conclude(agent->context, item);
+    if (agent->conclude != NULL) {
+        agent->conclude(agent->context, item);
+    }
     CHECK(item->reply.count == item->request.recipient_count);
     deliver_conclude(agent->dirs, &item->request, item->fd, &item->reply);
     fd_close(&item->fd);

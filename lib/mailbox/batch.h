@@ -36,12 +36,14 @@ struct batch_agent {
     const char *relay; /* for the log: "local" */
     struct maildirs *maildirs;
     void *context;
-    /* Look at the message of ITEM, before any of the batch is delivered. */
+    /* Look at the message of ITEM, before any of the batch is delivered; may be NULL.
+     */
     void (*prepare)(void *context, struct batch_item *item);
     /* Deliver to all its recipients. */
     void (*deliver)(void *context, struct batch_item *item);
     /* All has been tried, and what was written is synced: fill reply.outcomes, which
-     * are there, one for each recipient, and leaves. */
+     * are there, one for each recipient, and leaves.  May be NULL, if .deliver sees to
+     * that. */
     void (*conclude)(void *context, struct batch_item *item);
     struct batch *batch; /* being delivered */
     bool slow;           /* the present request has waited for something */

@@ -192,6 +192,9 @@ struct map *map_open(const struct conf *conf, struct view name, unsigned flags)
     CHECK(conf != NULL);
     struct err err = {0};
     struct view type, table;
+    while ((flags & MAP_NO_PROXY) != 0 && view_starts(name, VIEW("proxy:"))) {
+        name = view_from(name, VIEW("proxy:").len);
+    }
     bool well_formed = split_name(conf, name, &type, &table, &err);
     char *title = well_formed ? xasprintf("%.*s:%.*s", VIEW_ARG(type), VIEW_ARG(table))
                               : xviewdup(name);
