@@ -22,7 +22,7 @@ static struct maps *open_maps(const struct conf *conf, const char *title,
                               enum param param)
 {
     return maps_open(conf, title, conf_str(conf, param),
-                     MAP_FOLD | MAP_NO_REGSUB | MAP_NO_PROXY);
+                     MAP_FOLD | MAP_NO_REGSUB | MAP_NO_PROXY | MAP_FRESH);
 }
 
 struct local *local_agent_open(struct service_context *context)

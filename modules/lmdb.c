@@ -201,6 +201,7 @@ struct map *dict_lmdb_open(const struct map_spec *spec, struct err *err)
     struct lmdb_table *table = xcalloc(1, sizeof(*table));
     table->map.type = &lmdb_type;
     table->file.path = xasprintf("%s.lmdb", spec->name);
+    table->file.always_look = (spec->flags & MAP_FRESH) != 0;
     int code = open_env(table);
     if (code != 0) {
         (void)err_temp(err, "4.3.0", "open database %s: %s", table->file.path,

@@ -178,6 +178,28 @@ static void test_replacement(void **state)
     bench_free(bench);
 }
 
+/* A moment later, another one: only who wants it fresh looks again already. */
+static void test_fresh(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned flags;
+        const char *answer;
+    } rows[] = {{0, "old"}, {MAP_FRESH, "new"}};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct bench *bench = bench_new("");
+        map_close(&(struct map *){open_with_entry(bench, "old")});
+        struct map *map = bench_open_file(bench, "hash", "t", rows[i].flags);
+        assert_string_equal(bench_ask(bench, map, "a"), "old");
+        struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+        assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "new"));
+        bench_commit(bench, writer);
+        assert_string_equal(bench_ask(bench, map, "a"), rows[i].answer);
+        map_close(&map);
+        bench_free(bench);
+    }
+}
+
 /* Where the new file is out of reach, the old one is used until the process can be
  * replaced. */
 static void test_replacement_out_of_reach(void **state)
@@ -403,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_many_entries),
         cmocka_unit_test(test_incremental),
         cmocka_unit_test(test_replacement),
+        cmocka_unit_test(test_fresh),
         cmocka_unit_test(test_replacement_out_of_reach),
         cmocka_unit_test(test_older_than_source),
         cmocka_unit_test(test_overwritten),

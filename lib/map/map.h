@@ -30,7 +30,10 @@ enum map_flags {
     MAP_FILE_VALUES = 512, /* values are names of files, whose content is the answer */
     /* What proxy: names is opened here: the answers say whose rights are used, and
      * proxymap has not the rights to say that. */
-    MAP_NO_PROXY = 1024
+    MAP_NO_PROXY = 1024,
+    /* Look whether a file was replaced before each question, not once a second: mail
+     * for a user who was added a moment ago must not be returned. */
+    MAP_FRESH = 2048
 };
 
 struct map;

@@ -37,7 +37,8 @@ struct loop {
     struct task_timer idle;
     struct task_timer grace;
     struct task_timer hold_off;
-    int64_t held_off; /* when it was last done */
+    struct task_timer outdated; /* runs while there are clients */
+    int64_t held_off;           /* when it was last done */
     bool holding_off;
     struct list clients;
     unsigned client_count;
@@ -156,6 +157,17 @@ static void retire(struct loop *loop)
     settle(loop);
 }
 
+/* Clients may keep their connections for as long as there is work. */
+static void on_outdated(void *argument)
+{
+    struct loop *loop = argument;
+    if (worker_outdated(loop->worker)) {
+        retire(loop);
+    } else if (loop->client_count > 0) {
+        task_timer_set(&loop->outdated, clock_now() + OUTDATED_INTERVAL);
+    }
+}
+
 static unsigned take_slot(struct loop *loop)
 {
     unsigned slot = loop->first_free;
@@ -220,7 +232,9 @@ static void start_client(struct loop *loop, int fd)
     client->slot = take_slot(loop);
     list_init(&client->node);
     list_add_tail(&loop->clients, &client->node);
-    loop->client_count++;
+    if (loop->client_count++ == 0 && loop->worker->service->outdated != NULL) {
+        task_timer_set(&loop->outdated, clock_now() + OUTDATED_INTERVAL);
+    }
     client->fiber = task_spawn("session", run_client, client);
 }
 
@@ -316,6 +330,7 @@ static void start_loop(struct loop *loop)
     task_timer_init(&loop->idle, on_idle, loop);
     task_timer_init(&loop->grace, on_grace, loop);
     task_timer_init(&loop->hold_off, on_hold_off, loop);
+    task_timer_init(&loop->outdated, on_outdated, loop);
     loop->channel = task_watch_fd(worker->channel.fd, TASK_READ, on_channel, loop);
     loop->termination = task_watch_signal(SIGTERM, on_termination, loop);
     for (int i = 0; i < worker->listener_count; i++) {
@@ -335,6 +350,7 @@ static void end_loop(struct loop *loop)
     task_timer_done(&loop->idle);
     task_timer_done(&loop->grace);
     task_timer_done(&loop->hold_off);
+    task_timer_done(&loop->outdated);
     free(loop->slots);
     free(loop);
 }

@@ -148,8 +148,8 @@ void worker_run_exclusive(struct worker *worker)
 
 /* Wait for more from CLIENT.  There may be no other process for others (maxproc is 1):
  * then whoever knocks goes before a client that has nothing to ask at present. */
-static bool await_client(struct worker *worker, const struct stream *client,
-                         int64_t deadline)
+static bool poll_client(struct worker *worker, const struct stream *client,
+                        int64_t deadline, bool *timed_out)
 {
     struct pollfd fds[1 + MASTER_LISTENERS_MAX] = {
         {.fd = stream_fd(client), .events = POLLIN}};
@@ -160,7 +160,28 @@ static bool await_client(struct worker *worker, const struct stream *client,
                 (struct pollfd){.fd = worker->listeners[i], .events = POLLIN};
         }
     }
-    return poll_or_leave(worker, fds, count, deadline) > 0 && fds[0].revents != 0;
+    int ready = poll_or_leave(worker, fds, count, deadline);
+    *timed_out = ready == 0;
+    return ready > 0 && fds[0].revents != 0;
+}
+
+/* A client that keeps its connection must not keep us from tables that cannot be opened
+ * again in place: who asks us after we have left asks the next one. */
+static bool await_client(struct worker *worker, const struct stream *client,
+                         int64_t deadline)
+{
+    bool timed_out = true;
+    bool ready = false;
+    bool can_leave = !worker->expecting_first && worker->service->outdated != NULL;
+    while (timed_out && clock_now() < deadline) {
+        int64_t next = clock_now() + OUTDATED_INTERVAL;
+        if (can_leave && worker_outdated(worker)) {
+            return false;
+        }
+        next = can_leave && next < deadline ? next : deadline;
+        ready = poll_client(worker, client, next, &timed_out);
+    }
+    return ready;
 }
 
 bool worker_await_exclusive(struct worker *worker, struct stream *client,

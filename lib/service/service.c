@@ -330,11 +330,15 @@ void worker_report(struct worker *worker, enum worker_state state, unsigned clie
     }
 }
 
+bool worker_outdated(struct worker *worker)
+{
+    return worker->service->outdated != NULL &&
+           worker->service->outdated(&worker->context);
+}
+
 bool worker_used_up(struct worker *worker)
 {
-    return worker->sessions >= worker->sessions_max ||
-           (worker->service->outdated != NULL &&
-            worker->service->outdated(&worker->context));
+    return worker->sessions >= worker->sessions_max || worker_outdated(worker);
 }
 
 void worker_close_listeners(struct worker *worker)

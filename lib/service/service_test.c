@@ -104,6 +104,10 @@ static const struct service changing = {.name = "changing",
                                         .kind = SERVICE_EXCLUSIVE,
                                         .session = serve_requests,
                                         .outdated = is_outdated};
+static const struct service changing_requests = {.name = "changing",
+                                                 .kind = SERVICE_CONCURRENT,
+                                                 .session = serve_requests,
+                                                 .outdated = is_outdated};
 static const struct service datagrams = {
     .name = "datagrams", .kind = SERVICE_DATAGRAM, .datagram = log_packet};
 
@@ -632,6 +636,32 @@ static void test_outdated_leaves_the_client_to_the_next(void **state)
     free(settings);
 }
 
+/* A client that keeps its connection does not keep the old tables. */
+static void check_outdated_with_client(struct fixture *f, const struct service *service)
+{
+    char *settings = xasprintf("smtpd_banner = %s/changed\n", f->dir);
+    start(f, service, "unix", "1", settings);
+    expect_state(f, WORKER_AVAILABLE, 1);
+    int client = connect_client(f);
+    talk(client, "one\n");
+    talk(client, "two\n");
+    test_write_file(f->dir, "changed", "");
+    hear(client, "");
+    expect_exit(f);
+    (void)close(client);
+    free(settings);
+}
+
+static void test_outdated_exclusive_dismisses_its_client(void **state)
+{
+    check_outdated_with_client(*state, &changing);
+}
+
+static void test_outdated_concurrent_dismisses_its_clients(void **state)
+{
+    check_outdated_with_client(*state, &changing_requests);
+}
+
 /* --- other endpoints
  * ------------------------------------------------------------------ */
 
@@ -709,6 +739,8 @@ int main(void)
         TEST(test_exclusive_finishes_its_job_without_master),
         TEST(test_exclusive_ends_on_sigterm),
         TEST(test_outdated_leaves_the_client_to_the_next),
+        TEST(test_outdated_exclusive_dismisses_its_client),
+        TEST(test_outdated_concurrent_dismisses_its_clients),
         TEST(test_fifo),
         TEST(test_datagrams),
         TEST(test_stand_alone),

@@ -37,6 +37,10 @@ void worker_report(struct worker *worker, enum worker_state state, unsigned clie
 void worker_note_work(struct worker *worker);
 /* Should no further client be taken because tables changed or enough were served? */
 bool worker_used_up(struct worker *worker);
+/* Have tables changed? */
+bool worker_outdated(struct worker *worker);
+/* How often clients that keep their connections let us ask for it. */
+#define OUTDATED_INTERVAL CLOCK_SECOND
 void worker_close_listeners(struct worker *worker);
 /* worker_accept() without a client. */
 enum {
