@@ -141,6 +141,9 @@ void worker_run_exclusive(struct worker *worker)
         }
         worker_report(worker, WORKER_FULL, 1);
         serve(worker, fd);
+        if (worker_outdated(worker)) {
+            break;
+        }
     }
     worker->context.stopping = true;
     worker_report(worker, WORKER_RETIRING, 0);
