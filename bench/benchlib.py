@@ -58,19 +58,31 @@ class Cgroup:
 
 
 def pss(pids):
-    """sum of (pss, private, rss) in KiB"""
-    tot = {"Pss": 0, "Private_Clean": 0, "Private_Dirty": 0, "Rss": 0}
+    """sums in KiB over processes: pss, private, rss, and what the kernel needs to map them (page tables)"""
+    tot = {"Pss": 0, "Private_Clean": 0, "Private_Dirty": 0, "Rss": 0, "VmPTE": 0}
     n = 0
     for p in pids:
         try:
-            for l in open("/proc/%d/smaps_rollup" % p):
-                k = l.split(":")[0]
-                if k in tot:
-                    tot[k] += int(l.split()[1])
+            for name in ("smaps_rollup", "status"):
+                for l in open("/proc/%d/%s" % (p, name)):
+                    k = l.split(":")[0]
+                    if k in tot:
+                        tot[k] += int(l.split()[1])
             n += 1
         except OSError:
             pass
-    return {"procs": n, "pss": tot["Pss"], "private": tot["Private_Clean"] + tot["Private_Dirty"], "rss": tot["Rss"]}
+    return {"procs": n, "pss": tot["Pss"], "private": tot["Private_Clean"] + tot["Private_Dirty"], "rss": tot["Rss"],
+            "page_tables": tot["VmPTE"]}
+
+
+def named(pids, name):
+    """those of the processes that run the program"""
+    def comm(p):
+        try:
+            return open("/proc/%d/comm" % p).read().strip()
+        except OSError:
+            return ""
+    return [p for p in pids if comm(p) == name]
 
 
 def cpu_busy():
@@ -120,7 +132,7 @@ class Postfix:
     queue_dirs = ("maildrop", "incoming", "active")
 
     def __init__(self, root, bindir, port, user, name="postfix", daemondir=None, shlibdir=None, metadir=None,
-                 extra=None, maxproc="-"):
+                 extra=None, maxproc="-", tls=False):
         self.root, self.bindir, self.port, self.user, self.name = root, bindir, port, user, name
         self.conf, self.spool = root + "/etc", root + "/spool"
         self.cg = None
@@ -149,6 +161,11 @@ class Postfix:
             main["meta_directory"] = metadir
         if os.environ.get("LD_LIBRARY_PATH"):     # an unpacked Postfix finds its libraries so
             main["import_environment"] = "MAIL_CONFIG MAIL_LOGTAG TZ LANG=C LD_LIBRARY_PATH PATH"
+        if tls:
+            main.update({"smtpd_tls_cert_file": self.conf + "/cert.pem", "smtpd_tls_key_file": self.conf + "/key.pem",
+                         "smtpd_tls_security_level": "may"})
+            sh(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=bench.example",
+                "-keyout", self.conf + "/key.pem", "-out", self.conf + "/cert.pem"])
         main.update(extra or {})
         with open(self.conf + "/main.cf", "w") as f:
             for k, v in main.items():
@@ -229,7 +246,7 @@ def fresh_maildir(where, user):
 
 
 GEN = None
-QUIET_WAIT = float(os.environ.get("QUIET_WAIT", "8"))   # seconds to wait for a quiet machine
+QUIET_WAIT = float(os.environ.get("QUIET_WAIT", "2"))   # seconds to wait for a quiet machine
 
 
 def wait_quiet(limit=0.3):
@@ -243,35 +260,49 @@ def wait_quiet(limit=0.3):
             return x
 
 
-def load(sut, user, where, sessions, messages, size, reuse, rcpts=1, to=None, timeout=300, extra=()):
-    """one smtp-source run into a fresh Maildir; times and CPU"""
-    md = fresh_maildir(where, user)
-    to = to or user + "@bench.example"
-    argv = [tool("smtp-source"), "-s", str(sessions), "-m", str(messages), "-l", str(size),
+def smtp_source(sut, sessions, messages, size, reuse, to, rcpts=1, timeout=300, extra=()):
+    return ["timeout", str(timeout), tool("smtp-source"), "-s", str(sessions), "-m", str(messages), "-l", str(size),
             "-f", "sender@example.org", "-t", to] + (["-d"] if reuse else []) + \
            (["-r", str(rcpts)] if rcpts > 1 else []) + list(extra) + ["127.0.0.1:%d" % sut.port]
-    os.sync()
-    wait_quiet()
-    c0, x0, b0, t0 = sut.cg.cpu(), ctxt(), cpu_busy(), time.time()
-    global GEN
-    GEN = GEN or Cgroup("gen")
-    g0, me0 = GEN.cpu(), sum(os.times()[:2])
-    r = sh(GEN.wrap(["timeout", str(timeout)] + argv), check=False)
-    t1 = time.time()
-    if r.returncode:
-        print("smtp-source:", r.stdout[-300:], file=sys.stderr)
+
+
+def wait_delivered(sut, count, wanted, end, others=0):
+    """until COUNT() has reached WANTED and the queue is empty but for OTHERS, or END; polls little; returns the last
+    count"""
     nap, n = 0.005, 0
     while True:
         a = time.time()
-        n = len(os.listdir(md + "/new"))
-        if (n >= messages * rcpts and not sut.queue_count()) or a - t0 > timeout:
-            break
+        n = count()
+        if (n >= wanted and sut.queue_count() <= others) or a > end:
+            return n
         time.sleep(max(nap, 20 * (time.time() - a)))
+
+
+def load(sut, user, where, sessions, messages, size, reuse, rcpts=1, to=None, timeout=300, extra=(), sink=None,
+         others=0):
+    """one smtp-source run into a fresh Maildir, or to SINK (a function: messages so far); times and CPU. OTHERS: messages
+    that are in the queue all the time"""
+    md = fresh_maildir(where, user)
+    before = sink() if sink else 0
+    count = (lambda: sink() - before) if sink else (lambda: len(os.listdir(md + "/new")))
+    argv = smtp_source(sut, sessions, messages, size, reuse, to or user + "@bench.example", rcpts, timeout, extra)
+    os.sync()
+    wait_quiet()
+    global GEN
+    GEN = GEN or Cgroup("gen")
+    g0, me0 = GEN.cpu(), sum(os.times()[:2])
+    c0, x0, b0, t0 = sut.cg.cpu(), ctxt(), cpu_busy(), time.time()
+    r = sh(GEN.wrap(argv), check=False)
+    t1 = time.time()
+    if r.returncode:
+        print("smtp-source:", r.stdout[-300:], file=sys.stderr)
+    n = wait_delivered(sut, count, messages * rcpts, t0 + timeout, others)
     t2 = time.time()
     c1, x1, b1 = sut.cg.cpu(), ctxt(), cpu_busy()
     gen = GEN.cpu()[0] - g0[0] + sum(os.times()[:2]) - me0
     d = {"sut": sut.name, "sessions": sessions, "messages": messages, "size": size, "reuse": reuse,
          "accept_per_s": messages / (t1 - t0), "e2e_per_s": messages / (t2 - t0), "done": n,
+         "complete": n == messages * rcpts and not r.returncode,
          "cpu_ms": (c1[0] - c0[0]) / messages * 1e3, "usr_ms": (c1[1] - c0[1]) / messages * 1e3,
          "sys_ms": (c1[2] - c0[2]) / messages * 1e3, "ctxt": (x1 - x0) / messages,
          "sut_cpus": (c1[0] - c0[0]) / (t2 - t0), "busy_cpus": (b1 - b0) / (t2 - t0), "gen_cpus": gen / (t2 - t0),

@@ -12,7 +12,7 @@ void local_agent_ready(struct local *local);
 bool local_agent_outdated(const struct local *local);
 void local_agent_close(struct local **local);
 
-/* batch.c: one request; REPLY's strings live in ARENA. */
+/* One request; REPLY's strings live in ARENA. */
 void local_agent_deliver(struct local *local, const struct deliver_request *request,
                          struct arena *arena, struct deliver_reply *reply);
 /* The requests that CLIENT has sent at once, at least one of them, and their replies.

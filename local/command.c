@@ -159,7 +159,7 @@ NORETURN static void exec_command(const struct run *run, int input, int output,
     if (!limit_file_size(local->conf)) {
         give_up(trouble, "cannot limit the size of files");
     }
-    if (setsid() < 0 || !identity_become(local, run->identity)) {
+    if (setsid() < 0 || !rights_become(&local->rights, run->identity)) {
         give_up(trouble, "cannot take the rights of the recipient");
     }
     if (run->directory != NULL && chdir(run->directory) != 0) {
@@ -179,12 +179,10 @@ NORETURN static void exec_command(const struct run *run, int input, int output,
 NORETURN static void feed(const struct node *node, int fd)
 {
     const struct conf *conf = node->tree->message->local->conf;
-    unsigned style = COPY_FROM_LINE;
-    if (copy_wants_delivered(conf, "command")) {
-        style |= COPY_DELIVERED;
-    }
+    unsigned style = LETTER_FROM_LINE | letter_delivered_style(conf, "command");
+    const struct letter letter = store_letter(node);
     signal_ignore(SIGPIPE);
-    bool written = copy_message(node, fd, style);
+    bool written = letter_write(&letter, fd, style);
     _exit(written || errno == EPIPE ? EXIT_SUCCESS : EX_TEMPFAIL);
 }
 
@@ -256,8 +254,8 @@ static void end_child(const struct run *run, pid_t *pid)
     if (*pid <= 0) {
         return;
     }
-    identity_kill(local, -*pid, SIGKILL);
-    identity_kill(local, *pid, SIGKILL);
+    rights_kill(&local->rights, -*pid, SIGKILL);
+    rights_kill(&local->rights, *pid, SIGKILL);
     while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR) {
     }
     *pid = 0;
@@ -359,7 +357,7 @@ enum outcome command_run(const struct node *node, const char *command,
                          const struct identity *identity, const char **dsn_out,
                          struct str *reason_out)
 {
-    batch_before_slow(node->tree->message->local);
+    batch_before_slow(&node->tree->message->local->batch);
     const struct conf *conf = node->tree->message->local->conf;
     struct run run = {.node = node,
                       .identity = identity,

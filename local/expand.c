@@ -114,13 +114,13 @@ static void expand_command(struct node *node, struct view command, enum origin o
 static void write_file(struct node *node, const char *path)
 {
     struct err err;
-    const struct mbox mbox = {
+    const struct store store = {
         .path = path, .user = &node->identity, .spooler = &node->identity};
     if (path[strlen(path) - 1] == '/') {
-        maildir_deliver(node, path, &node->identity);
+        store_in_maildir(node, path, &node->identity);
         return;
     }
-    enum outcome outcome = mbox_append(node, &mbox, &err);
+    enum outcome outcome = store_in_mbox(node, &store, &err);
     if (outcome != OK) {
         tree_failed_err(node, outcome, &err);
     } else {

@@ -431,6 +431,7 @@ static void test_include_in_forward(void **state)
         accounts[0].pw_uid = 12345;
         accounts[0].pw_gid = 12345;
         world->context.privileged = true;
+        world->local->rights.privileged = true;
     }
     test_write_file(world->dir, "list", "\"|id -u; exit 1\"\nx@out.test\n");
     char *text = xasprintf(":include:%s/list\n", world->dir);
@@ -453,6 +454,7 @@ static void test_forward_of_root(void **state)
     }
     struct world *world = world_new(MAILDIR "default_privs = dan\n");
     world->context.privileged = true;
+    world->local->rights.privileged = true;
     assert_int_equal(chmod(world->dir, 0777), 0);
     test_write_file(homes[0], ".forward", "\"|id -u; exit 1\"\n");
     assert_non_null(strstr(deliver(world, "ann@mail.test"),

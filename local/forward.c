@@ -69,14 +69,14 @@ static enum forward_result read_forward(const struct node *node, const char *pat
                                         struct str *text)
 {
     struct local *local = node->tree->message->local;
-    if (!identity_assume(local, &node->identity)) {
+    if (!rights_assume(&local->rights, &node->identity)) {
         return FORWARD_MISSING; /* the mailbox has the same trouble, and tells */
     }
     FD_AUTO int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && is_missing(errno)) {
         return FORWARD_MISSING; /* the mailbox, most likely, is written as the user */
     }
-    identity_restore(local);
+    rights_restore(&local->rights);
     if (fd < 0) {
         return FORWARD_ERROR;
     }

@@ -28,11 +28,11 @@ static bool is_lasting(int error)
 static int open_include(struct node *node, const char *path)
 {
     struct local *local = node->tree->message->local;
-    if (!identity_assume(local, &node->reader)) {
+    if (!rights_assume(&local->rights, &node->reader)) {
         return -1;
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    identity_restore(local);
+    rights_restore(&local->rights);
     return fd;
 }
 

@@ -14,20 +14,14 @@
 #include "base/arena.h"
 #include "base/htab.h"
 #include "conf/conf.h"
+#include "mailbox/batch.h"
+#include "mailbox/mbox.h"
 #include "map/map.h"
 #include "route/route.h"
 #include "rpc/deliver.h"
 #include "rpc/deliver_agent.h"
 #include "rpc/submit.h"
 #include "service/service.h"
-#include "sys/account.h"
-
-/* Whose rights a mailbox, file or command delivery uses. */
-struct identity {
-    uid_t uid;
-    gid_t gid;
-    const char *name; /* for initgroups; NULL: only GID */
-};
 
 /* Opened once per process. */
 struct local {
@@ -39,17 +33,11 @@ struct local {
         *fallback_transport_maps;
     struct route *route;
     struct submit_client *submit;
-    const char *delimiters;     /* recipient_delimiter */
-    char *host;                 /* of this machine, for Maildir file names */
-    int proc_fd;                /* unnamed_open_proc() */
-    struct batch *batch;        /* being delivered */
-    bool slow;                  /* the present request has waited for something */
-    struct maildir_file *files; /* written, and not finished */
-    size_t file_count;
-    struct account_cache *accounts;
-    struct identity own;     /* the rights between deliveries */
-    struct identity assumed; /* whose rights the process has until identity_settle() */
-    bool unsettled;
+    const char *delimiters;  /* recipient_delimiter */
+    struct mbox_locks locks; /* mailbox_delivery_lock */
+    struct rights rights;
+    struct maildirs maildirs;
+    struct batch_agent batch;
 };
 
 /* One request's message. */
@@ -185,49 +173,26 @@ void resend_add(struct node *node, struct view address);
  * whole. */
 void resend_flush(struct node *root);
 
-/* copy.c: the message with its delivery headers. */
-enum copy_style {
-    COPY_FROM_LINE = 1, /* "From sender  date" */
-    COPY_QUOTE = 2,     /* >From in the body */
-    COPY_BLANK = 4,     /* empty line at the end */
-    COPY_DELIVERED = 8  /* Delivered-To */
-};
-/* Write the message to FD; false with errno. */
-bool copy_message(const struct node *node, int fd, unsigned style);
-/* Is KIND ("command", "file", "forward") in prepend_delivered_header? */
-bool copy_wants_delivered(const struct conf *conf, const char *kind);
 /* loop.c: collect the message's Delivered-To: headers, once. */
 void loop_prepare(struct local_message *message);
 /* Has the message been at ADDRESS before? */
 bool loop_found(const struct local_message *message, struct view address);
 
-/* file.c: errors of mailboxes and files: temporary or permanent, and which code. */
-enum outcome file_error(int error, const char **dsn_out);
-/* Is SIZE within mailbox_size_limit?  If not, errno is EFBIG. */
-bool file_fits(const struct conf *conf, int64_t size);
-/* The directory of PATH to disk, unless it is on the queue's file system, whose journal
- * keeps the order: the queue file's removal must not get there before. */
-bool file_sync_directory(const struct local_message *message, const char *path,
-                         dev_t device);
-
-/* batch.c: something that may take its time begins; others shall not wait for it. */
-void batch_before_slow(struct local *local);
-
-/* maildir.c: write NODE's message to the Maildir PATH as IDENTITY.  The outcome is
- * logged, now or by maildir_finish(), which syncs what has been written and makes it
- * visible. */
-void maildir_deliver(struct node *node, const char *path,
-                     const struct identity *identity);
-void maildir_finish(struct local *local);
-/* mbox.c: append to PATH. */
-struct mbox {
+/* store.c: NODE's message as it is written. */
+struct letter store_letter(const struct node *node);
+/* Write it to the Maildir PATH as IDENTITY.  The outcome is logged, now or when all
+ * files are finished. */
+void store_in_maildir(struct node *node, const char *path,
+                      const struct identity *identity);
+/* Append it to a file in mbox format. */
+struct store {
     const char *path;
     const char *owner;              /* a mailbox of this user, or NULL: just a file */
     const struct identity *user;    /* who writes */
     const struct identity *spooler; /* who locks and creates */
 };
-NODISCARD enum outcome mbox_append(const struct node *node, const struct mbox *mbox,
-                                   struct err *err);
+NODISCARD enum outcome store_in_mbox(const struct node *node, const struct store *store,
+                                     struct err *err);
 /* command.c: run COMMAND with the message on its standard input.  REASON_OUT gets the
  * text of a failure, which may be long. */
 NODISCARD enum outcome command_run(const struct node *node, const char *command,
@@ -240,17 +205,7 @@ enum outcome command_result(const char *command, int status, struct view output,
                             struct arena *arena, const char **dsn_out,
                             struct str *reason_out);
 
-/* identity.c: switch effective rights and back; false: not possible (no root). */
-NODISCARD bool identity_assume(struct local *local, const struct identity *identity);
-void identity_restore(struct local *local);
-/* The end of rights that were not given back at once, because the next thing to do is
- * likely to want the same ones (mailbox after .forward). */
-void identity_settle(struct local *local);
-/* For good, in a child before exec. */
-NODISCARD bool identity_become(struct local *local, const struct identity *identity);
-/* Send a signal to a process (group, when negative) of another user. */
-void identity_kill(struct local *local, pid_t pid, int signal_number);
-/* Commands and files that others name never get root's rights: put those of
+/* identity.c: commands and files that others name never get root's rights: put those of
  * default_privs in their place.  False: there are none; told in the log. */
 NODISCARD bool identity_drop_root(const struct local *local, struct identity *identity);
 /* Rights for commands and files in a list that OWNER wrote, without root's. */

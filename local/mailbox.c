@@ -41,7 +41,7 @@ static bool deliver_by_command(struct node *node)
         conf_raw(local->conf, P_mailbox_command)[0] == '\0') {
         return false;
     }
-    identity_settle(local);
+    rights_settle(&local->rights);
     switch (maps_find(local->mailbox_command_maps, view_cstr(node->account->pw_name),
                       &command, NULL, &err)) {
     case MAP_FOUND:
@@ -66,7 +66,7 @@ static void deliver_to_maildir(struct node *node, const char *path)
     if (tree_is_probe(node->tree)) {
         tree_sent(node, node->address, "delivers to maildir");
     } else {
-        maildir_deliver(node, path, &node->identity);
+        store_in_maildir(node, path, &node->identity);
     }
 }
 
@@ -75,13 +75,13 @@ static void deliver_to_mbox(struct node *node, const char *path,
 {
     struct err err;
     enum outcome outcome = OK;
-    const struct mbox mbox = {.path = path,
-                              .owner = node->account->pw_name,
-                              .user = &node->identity,
-                              .spooler = spooler};
+    const struct store store = {.path = path,
+                                .owner = node->account->pw_name,
+                                .user = &node->identity,
+                                .spooler = spooler};
     if (tree_is_probe(node->tree)) {
         tree_sent(node, node->address, "delivers to mailbox");
-    } else if ((outcome = mbox_append(node, &mbox, &err)) == OK) {
+    } else if ((outcome = store_in_mbox(node, &store, &err)) == OK) {
         tree_sent(node, node->address, "delivered to mailbox");
     } else {
         tree_failed_err(node, outcome, &err);
@@ -104,7 +104,7 @@ static void deliver_to_spool(struct node *node)
 {
     const char *spool =
         conf_str(node->tree->message->local->conf, P_mail_spool_directory);
-    identity_settle(node->tree->message->local);
+    rights_settle(&node->tree->message->local->rights);
     struct identity spooler = spooler_of(node, spool);
     STR_AUTO struct str path = {0};
     /* A spool directory with a slash at its end holds Maildirs. */
@@ -139,11 +139,11 @@ static bool has_home(struct node *node)
     if (!conf_bool(local->conf, P_require_home_directory)) {
         return true;
     }
-    if (!identity_assume(local, &node->identity)) {
+    if (!rights_assume(&local->rights, &node->identity)) {
         return true; /* told by the delivery */
     }
     int error = stat(home, &st) == 0 ? 0 : errno;
-    identity_restore(local);
+    rights_restore(&local->rights);
     if (error != 0) {
         tree_failed(node, TEMPFAIL, "4.3.0", "cannot access home directory %s: %s",
                     home, strerror(error));

@@ -23,7 +23,7 @@ static bool ask_agent(struct node *node, struct view nexthop, const char *path)
     request.nexthop = nexthop;
     request.sender = node->sender;
     request.may_remove = false; /* it answers for one of ours */
-    batch_before_slow(message->local);
+    batch_before_slow(&message->local->batch);
     int fd = connect_unix(path, CLOCK_NEVER, &err);
     if (fd < 0) {
         log_warning("connect to transport %s: %s", path, err.text);
@@ -74,7 +74,7 @@ bool pass_to_maps(struct node *node, struct maps *maps, const char *fixed)
     }
     STR_AUTO struct str spec = {0};
     struct err err;
-    identity_settle(node->tree->message->local);
+    rights_settle(&node->tree->message->local->rights);
     switch (maps_find(maps, node->user, &spec, NULL, &err)) {
     case MAP_FOUND:
         break;

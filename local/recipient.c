@@ -56,7 +56,7 @@ static const struct passwd *find_user(struct local *local, struct arena *arena,
     if (strlen(text) != name.len || name.len == 0) {
         return NULL; /* an embedded NUL is nobody's name */
     }
-    const struct passwd *user = account_by_name(local->accounts, text, error);
+    const struct passwd *user = account_by_name(local->rights.accounts, text, error);
     if (user == NULL) {
         return NULL;
     }
@@ -135,8 +135,8 @@ static void deliver_to_name(struct node *node)
 
 void recipient_deliver(struct node *node)
 {
-    identity_settle(
-        node->tree->message->local); /* tables are asked with our own rights */
+    rights_settle(
+        &node->tree->message->local->rights); /* tables are asked with our own rights */
     if (node->depth > LOCAL_MAX_DEPTH) {
         tree_failed(node, PERMFAIL, "5.4.6", "alias expansion is too deep");
     } else if (loop_found(node->tree->message, node->address)) {

@@ -130,7 +130,7 @@ static void send_headers(const struct node *root, struct submit *submit)
     str_printf(&text, "Received: by %s (%s)\n\tid %s; %s\n",
                conf_str(conf, P_myhostname), conf_str(conf, P_mail_name),
                submit_queue_id(submit), date);
-    if (copy_wants_delivered(conf, "forward")) {
+    if (letter_delivered_style(conf, "forward") != 0) {
         str_add_cstr(&text, "Delivered-To: ");
         str_add_lower(&folded, root->address);
         address_quote(str_view(&folded), &text);

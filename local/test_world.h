@@ -9,7 +9,6 @@
 
 #include "testing/test.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -23,6 +22,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "local/agent.h"
+#include "mailbox/mailbox_testing.h"
 #include "net/connect.h"
 #include "rpc/submit_server.h"
 #include "sys/clock.h"
@@ -174,47 +174,13 @@ static inline void serve(struct world *world, const char *path,
 static inline void remember(enum log_level level, const char *text, void *context)
 {
     struct world *world = context;
-    const char *to = strstr(text, ": to=<");
-    const char *dsn = strstr(text, "dsn=");
-    if (level >= LOG_LEVEL_FATAL) {
-        (void)fprintf(stderr, "%s\n", text);
-    }
-    /* Of a delivery only who, and how it ended. */
-    if (to != NULL && dsn != NULL) {
-        str_printf(&world->log, "%.*s %s\n", (int)(strchr(to, '>') - to - 6), to + 6,
-                   dsn + 4);
-    } else {
-        str_printf(&world->log, "%s\n", text);
-    }
+    mail_remember(&world->log, level, text);
 }
 
 static inline void write_message(struct world *world, struct view content)
 {
-    struct err err;
-    struct queue_message message;
-    int fd = queue_create(world->dirs, QUEUE_ACTIVE, false, world->id, &err);
-    assert_true(fd >= 0);
-    struct queue_writer *writer = queue_writer_new(fd, clock_wall());
-    queue_writer_sender(writer, world->request.sender);
-    for (size_t i = 0; i < world->request.recipient_count; i++) {
-        queue_writer_recipient(writer, &world->recipients[i]);
-    }
-    queue_writer_content(writer, content);
-    assert_int_equal(queue_writer_commit(writer, false, &err), OK);
-    queue_writer_free(&writer);
-    FD_AUTO int in = queue_open(world->dirs, QUEUE_ACTIVE, world->id, O_RDONLY);
-    assert_int_equal(queue_file_read(in, &world->arena, &message, &err), OK);
-    size_t next = 0;
-    for (size_t i = 0; i < message.record_count; i++) {
-        if (message.records[i].type == QUEUE_RECORD_RECIPIENT) {
-            world->recipients[next++].state_offset =
-                message.records[i].recipient.state_offset;
-        }
-    }
-    world->request.content_offset = message.content_offset;
-    world->request.content_size = message.content_size;
-    world->request.content_sum = message.content_sum;
-    world->request.queue_id = view_cstr(world->id);
+    mail_write(world->dirs, &world->arena, &world->request, world->recipients,
+               world->id, content);
 }
 
 static inline struct world *world_new(const char *settings)
@@ -294,42 +260,13 @@ static inline const char *deliver(struct world *world, const char *recipient)
 
 static inline bool is_marked(const struct world *world)
 {
-    uint8_t state = 0;
-    FD_AUTO int fd = queue_open(world->dirs, QUEUE_ACTIVE, world->id, O_RDONLY);
-    assert_int_equal(file_pread_all(fd, &state, 1, world->recipients[0].state_offset),
-                     1);
-    return state == RECIPIENT_DONE;
+    return mail_is_marked(world->dirs, world->id, &world->recipients[0]);
 }
 
 /* Content of a file, "" when it is not there. */
 static inline const char *content_of(struct world *world, const char *path)
 {
-    STR_AUTO struct str text = {0};
-    struct err err;
-    if (file_read(path, 10000000, &text, &err) != OK) {
-        return "";
-    }
-    return arena_strdup(&world->arena, str_ptr(&text));
-}
-
-static inline size_t files_in(const char *path)
-{
-    size_t count = 0;
-    DIR *dir = opendir(path);
-    for (const struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
-        count += e->d_name[0] != '.';
-    }
-    if (dir != NULL) {
-        (void)closedir(dir);
-    }
-    return count;
-}
-
-static inline mode_t mode_of(const char *path)
-{
-    struct stat st;
-    assert_int_equal(lstat(path, &st), 0);
-    return st.st_mode & 07777;
+    return mail_file(&world->arena, path);
 }
 
 #endif

@@ -88,7 +88,8 @@ static void report(struct node *node, struct view address,
 {
     struct tree *tree = node->tree;
     struct local_message *message = tree->message;
-    maildir_finish(message->local); /* the log tells things in their order */
+    maildirs_finish(
+        &message->local->maildirs); /* the log tells things in their order */
     const struct delivery_times times = {.arrival = message->request->arrival_time,
                                          .active = message->request->active_time,
                                          .handed = message->handed};

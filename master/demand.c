@@ -4,8 +4,6 @@
  * it serves at most, the sum of these never exceeds maxproc, and a new worker is
  * wanted only when somebody knocks and none of the running ones says that it is free.
  */
-#include <unistd.h>
-
 #include "base/log.h"
 #include "master/master.h"
 #include "sys/clock.h"
@@ -45,13 +43,14 @@ unsigned service_process_limit(const struct service *service)
 /* So many processes share the clients when all have a few. */
 static unsigned wanted_processes(const struct service *service)
 {
+    const struct settings *settings = service->master->settings;
     unsigned limit = service_process_limit(service);
-    int wanted = conf_int(service->master->settings->conf, P_worker_processes);
+    unsigned wanted = (unsigned)conf_int(settings->conf, P_worker_processes);
     if (wanted == 0) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        wanted = cores > 0 ? (int)cores : 1;
+        wanted = settings->processors;
     }
-    return limit > 0 && limit < (unsigned)wanted ? limit : (unsigned)wanted;
+    CHECK(wanted > 0);
+    return limit > 0 && limit < wanted ? limit : wanted;
 }
 
 /* How many clients one more worker may have; 0: no limit. */

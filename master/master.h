@@ -23,7 +23,8 @@
 struct settings {
     struct conf *conf;
     struct master_cf services;
-    int snapshot_fd; /* memory file with the text of main.cf, sealed */
+    int snapshot_fd;     /* memory file with the text of main.cf, sealed */
+    unsigned processors; /* that we may run on; counting them opens files */
 };
 
 /* Read and check everything; says each mistake through the log.  NULL when there is

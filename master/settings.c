@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -68,11 +69,20 @@ static int make_snapshot(struct view text)
     return fd;
 }
 
+/* Those that a container or taskset(1) leaves us. */
+static unsigned count_processors(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+    return count > 0 ? (unsigned)count : 1;
+}
+
 struct settings *settings_read(const char *config_directory)
 {
     struct err err;
     struct settings *settings = xcalloc(1, sizeof(*settings));
     settings->snapshot_fd = -1;
+    settings->processors = count_processors();
     settings->conf = conf_open(config_directory, true, &err);
     if (settings->conf == NULL) {
         log_error("%s", err.text);

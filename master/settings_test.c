@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Only what is good from end to end becomes the configuration of workers. */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,14 +33,31 @@ static struct settings *read_files(const char *main_cf, const char *master_cf)
 
 static const char good_service[] = "smtp inet n - n - - smtpd\n";
 
+/* As in a container that has been given one. */
+static void leave_one_processor(void)
+{
+    cpu_set_t all;
+    cpu_set_t one;
+    int number = 0;
+    assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+    while (!CPU_ISSET(number, &all)) {
+        number++;
+    }
+    CPU_ZERO(&one);
+    CPU_SET(number, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
 static void test_good(void **state)
 {
     (void)state;
     static const char text[] = "myhostname = a.example\nmaillog_file = /var/log/x\n";
     char copy[200] = "";
+    leave_one_processor();
     struct settings *settings = read_files(text, good_service);
     assert_non_null(settings);
     assert_int_equal(settings->services.count, 2);
+    assert_int_equal(settings->processors, 1);
     assert_int_equal(file_pread_all(settings->snapshot_fd, copy, sizeof(copy) - 1, 0),
                      strlen(text));
     assert_string_equal(copy, text);

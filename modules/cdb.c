@@ -198,6 +198,7 @@ struct map *dict_cdb_open(const struct map_spec *spec, struct err *err)
     struct cdb_table *table = xcalloc(1, sizeof(*table));
     table->map.type = &cdb_type;
     table->file.path = xasprintf("%s.cdb", spec->name);
+    table->file.always_look = (spec->flags & MAP_FRESH) != 0;
     int code = open_file(table);
     if (code != 0) {
         (void)err_temp(err, "4.3.0", "open database %s: %s", table->file.path,

@@ -257,7 +257,8 @@ static const char *protocol_text(const struct session *session)
         return "SMTP";
     }
     if (session->message->smtputf8) {
-        return protocol_of(login, tls, "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA");
+        return protocol_of(login, tls, "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA",
+                           "UTF8SMTPSA");
     }
     return protocol_of(login, tls, "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA");
 }

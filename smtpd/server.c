@@ -236,12 +236,11 @@ void server_close(struct server **server_ptr)
 bool server_outdated(const struct server *server)
 {
     CHECK(server->conf != NULL);
-    const struct maps *maps[] = {server->ehlo_keyword_maps, server->canonical,
-                                 server->sender_canonical,  server->recipient_canonical,
-                                 server->virtual_alias,     server->local_recipients,
-                                 server->relay_recipients,  server->virtual_mailbox,
-                                 server->rbl_replies,       server->relay_clientcerts,
-                                 server->sender_logins};
+    const struct maps *maps[] = {
+        server->ehlo_keyword_maps,   server->canonical,       server->sender_canonical,
+        server->recipient_canonical, server->virtual_alias,   server->local_recipients,
+        server->relay_recipients,    server->virtual_mailbox, server->rbl_replies,
+        server->relay_clientcerts,   server->sender_logins};
     for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
         if (maps[i] != NULL && maps_changed(maps[i])) {
             return true;

@@ -6,6 +6,7 @@
  */
 #include "base/log.h"
 #include "smtpd/command.h"
+#include "smtpd/limits.h"
 #include "smtpd/reply.h"
 #include "smtpd/tls.h"
 
@@ -65,9 +66,13 @@ bool cmd_starttls(struct session *session, struct view arguments)
         reply(session, "454 4.7.0 TLS not available due to local problem");
         return false;
     }
+    if (!limits_allow_starttls(session)) {
+        return false;
+    }
     forget_clear_text(session);
     reply(session, "220 2.0.0 Ready to start TLS");
-    return stream_flush(session->stream) && encrypt(session);
+    return stream_flush(session->stream) && encrypt(session) &&
+           limits_count_tls(session);
 }
 
 bool tls_begin_wrapped(struct session *session)
@@ -84,5 +89,5 @@ bool tls_begin_wrapped(struct session *session)
         session->closing = true;
         return false;
     }
-    return encrypt(session) && !session->closing;
+    return encrypt(session) && !session->closing && limits_count_tls(session);
 }

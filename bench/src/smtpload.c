@@ -1,175 +1,199 @@
 /* SPDX-License-Identifier: MIT */
-/* smtpload.c - idle connections and STARTTLS handshakes.
+/*
+ * Connections to an SMTP server, other than mail (that is smtp-source's).
  *
- *   smtpload -p PORT -n N -i [-t]     open N connections (EHLO; -t: STARTTLS, EHLO),
- * print "ready SECONDS", hold until stdin ends smtpload -p PORT -n N -c C [-t] [-r]  N
- * full sessions (EHLO [STARTTLS EHLO] QUIT) by C threads; -r: resume TLS sessions.
- * Prints sessions/s
+ *   smtpload -m idle -p PORT -n N [-t]
+ *       N connections that have said EHLO (-t: also STARTTLS); prints "ready SECONDS".
+ *       A line on standard input: NOOP to each, prints "alive N".  Its end: close all.
+ *   smtpload -m slow -p PORT -n N -R RECIPIENT
+ *       N connections in the middle of DATA that send a byte a second each; prints
+ *       "ready SECONDS"; at the end of standard input they leave without a word.
+ *   smtpload -m sessions -p PORT -n N [-t [-r]]
+ *       N times connect, EHLO, (STARTTLS, EHLO,) QUIT; -r: resume TLS sessions.
+ *       Prints sessions per second.
+ *
+ * -c C: so many threads open connections (1); -a A: from so many source addresses.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <openssl/ssl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-static int port = 25, total = 1, conc = 1, tls, idle, resume, done;
-static SSL_CTX *ctx;
+#include "client.h"
 
-struct conn {
-    int fd;
-    SSL *ssl;
-};
+static struct client_options options = {.port = 25};
+static int total = 1, threads = 1;
+static const char *recipient = "postmaster";
+static struct client *clients; /* those that stay */
+static int next;               /* number of the next connection, for all threads */
 
-static double now(void)
+static int take_number(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec + t.tv_nsec / 1e9;
+    return __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
 }
 
-static void reply(struct conn *c, const char *want)
+static void *open_and_keep(void *unused)
 {
-    char buf[4096];
-    int n = 0, k;
+    for (int i = take_number(); i < total; i = take_number()) {
+        client_open(&clients[i], &options, i, NULL);
+    }
+    return unused;
+}
 
-    for (;;) {
-        k = c->ssl ? SSL_read(c->ssl, buf + n, sizeof buf - 1 - n)
-                   : read(c->fd, buf + n, sizeof buf - 1 - n);
-        if (k <= 0) {
-            fprintf(stderr, "connection lost\n");
-            exit(1);
-        }
-        n += k;
-        buf[n] = 0;
-        if (n >= 6 && buf[n - 1] == '\n') {
-            char *p = buf + n - 2;
-            while (p > buf && p[-1] != '\n')
-                p--;
-            if (p[3] == ' ') {
-                if (strncmp(p, want, strlen(want))) {
-                    fprintf(stderr, "wanted %s got %s", want, buf);
-                    exit(1);
-                }
-                return;
-            }
-        }
+static void *run_sessions(void *unused)
+{
+    SSL_SESSION *session = NULL;
+    for (int i = take_number(); i < total; i = take_number()) {
+        struct client client;
+        client_open(&client, &options, i, &session);
+        client_command(&client, "QUIT\r\n", "221");
+        client_close(&client);
+    }
+    SSL_SESSION_free(session);
+    return unused;
+}
+
+static void in_threads(void *(*work)(void *))
+{
+    pthread_t *ids = calloc((size_t)threads, sizeof(*ids));
+    for (int i = 0; i < threads; i++) {
+        pthread_create(&ids[i], NULL, work, NULL);
+    }
+    for (int i = 0; i < threads; i++) {
+        pthread_join(ids[i], NULL);
+    }
+    free(ids);
+}
+
+static void say(const char *word, double value)
+{
+    printf("%s %.4f\n", word, value);
+    fflush(stdout);
+}
+
+static void open_all(void)
+{
+    clients = calloc((size_t)total, sizeof(*clients));
+    in_threads(open_and_keep);
+}
+
+static void close_all(void)
+{
+    for (int i = 0; i < total; i++) {
+        client_close(&clients[i]);
     }
 }
 
-static void cmd(struct conn *c, const char *s, const char *want)
+static void hold_idle(double start)
 {
-    int n = strlen(s);
-    if ((c->ssl ? SSL_write(c->ssl, s, n) : write(c->fd, s, n)) != n) {
-        fprintf(stderr, "write failed\n");
+    char line[64];
+    open_all();
+    say("ready", client_now() - start);
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        for (int i = 0; i < total; i++) {
+            client_command(&clients[i], "NOOP\r\n", "250");
+        }
+        say("alive", total);
+    }
+    close_all();
+}
+
+static void begin_data(struct client *client)
+{
+    char command[512];
+    snprintf(command, sizeof(command), "RCPT TO:<%s>\r\n", recipient);
+    client_command(client, "MAIL FROM:<slow@example.org>\r\n", "250");
+    client_command(client, command, "250");
+    client_command(client, "DATA\r\n", "354");
+    client_write(client, "Subject: slow\r\n\r\n");
+}
+
+/* The bytes of a second are spread over it. */
+static void send_slowly(double start)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    open_all();
+    for (int i = 0; i < total; i++) {
+        begin_data(&clients[i]);
+    }
+    say("ready", client_now() - start);
+    int pause = total < 1000 ? 1000 / total : 1;
+    for (int i = 0; poll(&input, 1, pause) == 0; i = (i + 1) % total) {
+        client_write(&clients[i], "x");
+    }
+    close_all();
+}
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < (rlim_t)total + 64) {
+        fprintf(stderr, "%d connections need a higher limit of open files (%lu)\n",
+                total, (unsigned long)limit.rlim_cur);
         exit(1);
     }
-    reply(c, want);
 }
 
-static void hello(struct conn *c, SSL_SESSION **sess)
+static int number(const char *text)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons(port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct linger l = {1, 0};
-
-    c->ssl = 0;
-    c->fd = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
-    if (connect(c->fd, (struct sockaddr *)&a, sizeof a)) {
-        perror("connect");
-        exit(1);
-    }
-    reply(c, "220");
-    cmd(c, "EHLO bench.client\r\n", "250");
-    if (tls) {
-        cmd(c, "STARTTLS\r\n", "220");
-        c->ssl = SSL_new(ctx);
-        SSL_set_fd(c->ssl, c->fd);
-        if (sess && *sess)
-            SSL_set_session(c->ssl, *sess);
-        if (SSL_connect(c->ssl) != 1) {
-            fprintf(stderr, "handshake failed\n");
-            exit(1);
-        }
-        struct conn t = {c->fd, c->ssl};
-        cmd(&t, "EHLO bench.client\r\n", "250");
-        if (sess && resume) {
-            if (*sess)
-                SSL_SESSION_free(*sess);
-            *sess = SSL_get1_session(c->ssl);
-        }
-    }
-}
-
-static void *worker(void *arg)
-{
-    struct conn c;
-    SSL_SESSION *sess = 0;
-
-    (void)arg;
-    while (__atomic_fetch_add(&done, 1, __ATOMIC_RELAXED) < total) {
-        hello(&c, &sess);
-        cmd(&c, "QUIT\r\n", "221");
-        if (c.ssl)
-            SSL_free(c.ssl);
-        close(c.fd);
-    }
-    return 0;
+    return (int)strtol(text, NULL, 10);
 }
 
 int main(int argc, char **argv)
 {
-    int o, i;
-    double t0;
-    char b[64];
-
-    while ((o = getopt(argc, argv, "p:n:c:tir")) > 0)
-        switch (o) {
+    const char *mode = "";
+    int option;
+    while ((option = getopt(argc, argv, "m:p:n:c:a:R:tr")) > 0) {
+        switch (option) {
+        case 'm':
+            mode = optarg;
+            break;
         case 'p':
-            port = (int)strtol(optarg, NULL, 10);
+            options.port = number(optarg);
             break;
         case 'n':
-            total = (int)strtol(optarg, NULL, 10);
+            total = number(optarg);
             break;
         case 'c':
-            conc = (int)strtol(optarg, NULL, 10);
+            threads = number(optarg);
+            break;
+        case 'a':
+            options.source_addresses = number(optarg);
+            break;
+        case 'R':
+            recipient = optarg;
             break;
         case 't':
-            tls = 1;
-            break;
-        case 'i':
-            idle = 1;
+            options.tls = client_tls_context();
             break;
         case 'r':
-            resume = 1;
+            options.resume = true;
             break;
         default:
             return 2;
         }
-    ctx = SSL_CTX_new(TLS_client_method());
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT);
-    t0 = now();
-    if (idle) {
-        struct conn *c = calloc(total, sizeof *c);
-        for (i = 0; i < total; i++)
-            hello(c + i, 0);
-        printf("ready %.3f\n", now() - t0);
-        fflush(stdout);
-        while (read(0, b, sizeof b) > 0)
-            ;
-        return 0;
     }
-    pthread_t *t = calloc(conc, sizeof *t);
-    for (i = 0; i < conc; i++)
-        pthread_create(t + i, 0, worker, 0);
-    for (i = 0; i < conc; i++)
-        pthread_join(t[i], 0);
-    printf("%.1f\n", total / (now() - t0));
+    raise_descriptor_limit();
+    signal(SIGPIPE, SIG_IGN);
+    double start = client_now();
+    if (strcmp(mode, "idle") == 0) {
+        hold_idle(start);
+    } else if (strcmp(mode, "slow") == 0) {
+        send_slowly(start);
+    } else if (strcmp(mode, "sessions") == 0) {
+        in_threads(run_sessions);
+        printf("%.1f\n", total / (client_now() - start));
+    } else {
+        fprintf(stderr, "usage: smtpload -m idle|slow|sessions -p PORT -n N ...\n");
+        return 2;
+    }
     return 0;
 }

@@ -101,6 +101,7 @@ static struct map *open_table(const struct map_spec *spec, DBTYPE type, struct e
 {
     struct db_table *table = xcalloc(1, sizeof(*table));
     table->file.path = xasprintf("%s.db", spec->name);
+    table->file.always_look = (spec->flags & MAP_FRESH) != 0;
     table->type = type;
     table->lock_fd = -1;
     int code = (spec->flags & MAP_WRITE) != 0

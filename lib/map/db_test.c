@@ -178,6 +178,23 @@ static void test_replacement(void **state)
     bench_free(bench);
 }
 
+/* Whoever wants it fresh sees the next one, too, though he has looked a moment ago. */
+static void test_fresh(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    struct map *other = open_with_entry(bench, "old");
+    struct map *map = bench_open_file(bench, "hash", "t", MAP_FRESH);
+    assert_string_equal(bench_ask(bench, map, "a"), "old");
+    struct map_writer *writer = bench_writer(bench, "hash", &fresh);
+    assert_false(bench_put(bench, writer, MAP_PUT_NEW, "a", "new"));
+    bench_commit(bench, writer);
+    assert_string_equal(bench_ask(bench, map, "a"), "new");
+    map_close(&other);
+    map_close(&map);
+    bench_free(bench);
+}
+
 /* Where the new file is out of reach, the old one is used until the process can be
  * replaced. */
 static void test_replacement_out_of_reach(void **state)
@@ -403,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_many_entries),
         cmocka_unit_test(test_incremental),
         cmocka_unit_test(test_replacement),
+        cmocka_unit_test(test_fresh),
         cmocka_unit_test(test_replacement_out_of_reach),
         cmocka_unit_test(test_older_than_source),
         cmocka_unit_test(test_overwritten),

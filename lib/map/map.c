@@ -195,6 +195,9 @@ struct map *map_open(const struct conf *conf, struct view name, unsigned flags)
     CHECK(conf != NULL);
     struct err err = {0};
     struct view type, table, written = view_of("", 0);
+    while ((flags & MAP_NO_PROXY) != 0 && view_starts(name, VIEW("proxy:"))) {
+        name = view_from(name, VIEW("proxy:").len);
+    }
     bool well_formed = split_name(conf, name, &type, &table, &err);
     if (well_formed) {
         written = type;

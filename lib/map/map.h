@@ -22,12 +22,18 @@ enum map_flags {
     MAP_NO_REGSUB = 2, /* refuse $1 in pattern results (alias_maps) */
     MAP_NO_UNAUTH = 4, /* refuse types whose owner is not trusted */
     MAP_PARENT_DOMAINS = 8,
-    MAP_QUIET = 16,       /* the caller reports map_open_error() itself (commands) */
-    MAP_ASCII = 32,       /* fold ASCII letters only, whatever smtputf8_enable says */
-    MAP_UTF8 = 64,        /* fold letters of all scripts, the same */
-    MAP_WRITE = 128,      /* for map_put() and map_remove() too; makes a missing file */
-    MAP_BULK = 256,       /* many questions will follow: trade memory for speed */
-    MAP_FILE_VALUES = 512 /* values are names of files, whose content is the answer */
+    MAP_QUIET = 16,  /* the caller reports map_open_error() itself (commands) */
+    MAP_ASCII = 32,  /* fold ASCII letters only, whatever smtputf8_enable says */
+    MAP_UTF8 = 64,   /* fold letters of all scripts, the same */
+    MAP_WRITE = 128, /* for map_put() and map_remove() too; makes a missing file */
+    MAP_BULK = 256,  /* many questions will follow: trade memory for speed */
+    MAP_FILE_VALUES = 512, /* values are names of files, whose content is the answer */
+    /* What proxy: names is opened here: the answers say whose rights are used, and
+     * proxymap has not the rights to say that. */
+    MAP_NO_PROXY = 1024,
+    /* Look whether a file was replaced before each question, not once a second: mail
+     * for a user who was added a moment ago must not be returned. */
+    MAP_FRESH = 2048
 };
 
 struct map;

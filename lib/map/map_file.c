@@ -45,7 +45,8 @@ static bool name_is_taken(const struct map_file *file)
 bool map_file_is_replaced(struct map_file *file, int fd)
 {
     int64_t now = clock_now();
-    if (file->is_old || now - file->looked_at < LOOK_INTERVAL) {
+    bool lately = !file->always_look && now - file->looked_at < LOOK_INTERVAL;
+    if (file->is_old || lately) {
         return false;
     }
     file->looked_at = now;

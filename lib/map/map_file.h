@@ -15,13 +15,14 @@ struct map_file {
     char *path; /* "FILE.db"; owned */
     struct stat opened;
     int64_t looked_at;
-    bool is_old; /* not ours to repair: map_type.changed says true */
+    bool always_look; /* MAP_FRESH: not once per second only */
+    bool is_old;      /* not ours to repair: map_type.changed says true */
 };
 
 /* Take note of what FD, open on FILE->path, is.  False with errno. */
 bool map_file_note(struct map_file *file, int fd);
-/* Cheap: looks once per second at most.  True: another file has the name; open it, and
- * if that fails, set is_old. */
+/* Cheap: looks once per second at most, unless it is always to look.  True: another
+ * file has the name; open it, and if that fails, set is_old. */
 bool map_file_is_replaced(struct map_file *file, int fd);
 /* Have the file for this process alone, for a table that is changed in place
  * (MAP_WRITE); made with MODE if there is none.  The lock ends when *FD_OUT is closed.

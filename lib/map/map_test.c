@@ -124,6 +124,21 @@ static void test_unusable_log(void **state)
     bench_free(bench);
 }
 
+static void test_no_proxy(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new("");
+    struct map *map = map_open(bench->conf, VIEW("proxy:static:x"), MAP_NO_PROXY);
+    assert_string_equal(map_name(map), "static:x");
+    assert_string_equal(bench_ask(bench, map, "any"), "x");
+    map_close(&map);
+    map = map_open(bench->conf, VIEW("pipemap:{proxy:static:x, proxy:static:y}"),
+                   MAP_NO_PROXY);
+    assert_string_equal(bench_ask(bench, map, "any"), "y");
+    map_close(&map);
+    bench_free(bench);
+}
+
 static void test_sharing(void **state)
 {
     (void)state;
@@ -292,7 +307,8 @@ int main(void)
         cmocka_unit_test(test_unusable_log),  cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_texthash),      cmocka_unit_test(test_walk),
         cmocka_unit_test(test_users),         cmocka_unit_test(test_debug),
-        cmocka_unit_test(test_internal),      cmocka_unit_test(test_types),
+        cmocka_unit_test(test_internal),      cmocka_unit_test(test_no_proxy),
+        cmocka_unit_test(test_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,21 @@ static bool is_ordinary(int error)
            error == ENOPROTOOPT;
 }
 
+static bool is_exhaustion(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static int report_failure(const char *what)
+{
+    int error = errno;
+    if (is_ordinary(error)) {
+        return ACCEPT_NONE;
+    }
+    log_warning("%s: %m", what);
+    return is_exhaustion(error) ? ACCEPT_EXHAUSTED : ACCEPT_NONE;
+}
+
 /* What is written to a FIFO becomes a connection that ends after it. */
 static int accept_from_fifo(int listener)
 {
@@ -28,11 +43,10 @@ static int accept_from_fifo(int listener)
     int pair[2];
     ssize_t len = read(listener, data, sizeof(data));
     if (len <= 0) {
-        return -1;
+        return ACCEPT_NONE;
     }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-        log_warning("socketpair: %m");
-        return -1;
+        return report_failure("socketpair");
     }
     if (send(pair[0], data, (size_t)len, MSG_NOSIGNAL) != len) {
         log_warning("pass on data of a FIFO: %m");
@@ -48,10 +62,7 @@ int worker_accept(const struct worker *worker, int listener)
         return accept_from_fifo(listener);
     }
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0 && !is_ordinary(errno)) {
-        log_warning("accept connection: %m");
-    }
-    return fd;
+    return fd >= 0 ? fd : report_failure("accept connection");
 }
 
 int worker_receive_client(int connection)

@@ -37,11 +37,13 @@ struct loop {
     struct task_timer idle;
     struct task_timer grace;
     struct task_timer hold_off;
-    int64_t held_off; /* when it was last done */
+    struct task_timer outdated; /* runs while there are clients */
+    int64_t held_off;           /* when it was last done */
     bool holding_off;
     struct list clients;
     unsigned client_count;
-    bool *slots; /* client_limit of them: which session numbers are in use */
+    bool *slots;         /* client_limit of them: which session numbers are in use */
+    unsigned first_free; /* no free slot is below */
     bool listening;
 };
 
@@ -89,16 +91,22 @@ static enum worker_state next_state(const struct loop *loop)
                                                           : WORKER_AVAILABLE;
 }
 
-static void begin_hold_off(struct loop *loop)
+/* Take no clients for a while. */
+static void hold_off(struct loop *loop, int64_t duration)
+{
+    loop->holding_off = true;
+    task_timer_set(&loop->hold_off, clock_now() + duration);
+}
+
+static void hold_off_for_others(struct loop *loop)
 {
     int64_t now = clock_now();
-    if (loop->worker->service->single ||
+    if (loop->worker->service->single || loop->holding_off ||
         (loop->held_off != 0 && now - loop->held_off < HOLD_OFF_EVERY)) {
         return;
     }
     loop->held_off = now;
-    loop->holding_off = true;
-    task_timer_set(&loop->hold_off, now + HOLD_OFF);
+    hold_off(loop, HOLD_OFF);
 }
 
 /* After every change: tell master, listen or not, leave when nothing is left to do. */
@@ -107,7 +115,7 @@ static void settle(struct loop *loop)
     struct worker *worker = loop->worker;
     enum worker_state state = next_state(loop);
     if (state == WORKER_BUSY && worker->reported_state == WORKER_AVAILABLE) {
-        begin_hold_off(loop);
+        hold_off_for_others(loop);
     }
     worker_report(worker, state,
                   state == WORKER_RETIRING ? loop->client_count : worker->client_limit);
@@ -149,14 +157,27 @@ static void retire(struct loop *loop)
     settle(loop);
 }
 
+/* Clients may keep their connections for as long as there is work. */
+static void on_outdated(void *argument)
+{
+    struct loop *loop = argument;
+    if (worker_outdated(loop->worker)) {
+        retire(loop);
+    } else if (loop->client_count > 0) {
+        task_timer_set(&loop->outdated, clock_now() + OUTDATED_INTERVAL);
+    }
+}
+
 static unsigned take_slot(struct loop *loop)
 {
-    unsigned slot = 0;
+    unsigned slot = loop->first_free;
+    CHECK(loop->client_count < loop->worker->client_limit);
     while (loop->slots[slot]) {
         slot++;
     }
     CHECK(slot < loop->worker->client_limit);
     loop->slots[slot] = true;
+    loop->first_free = slot + 1;
     return slot;
 }
 
@@ -174,6 +195,9 @@ static void finish_client(struct client *client)
     CHECK(loop->client_count > 0 && loop->slots[client->slot]);
     list_remove(&client->node);
     loop->slots[client->slot] = false;
+    if (client->slot < loop->first_free) {
+        loop->first_free = client->slot;
+    }
     loop->client_count--;
     loop->worker->sessions++;
     free(client);
@@ -208,7 +232,9 @@ static void start_client(struct loop *loop, int fd)
     client->slot = take_slot(loop);
     list_init(&client->node);
     list_add_tail(&loop->clients, &client->node);
-    loop->client_count++;
+    if (loop->client_count++ == 0 && loop->worker->service->outdated != NULL) {
+        task_timer_set(&loop->outdated, clock_now() + OUTDATED_INTERVAL);
+    }
     client->fiber = task_spawn("session", run_client, client);
 }
 
@@ -220,6 +246,10 @@ static bool accept_one(struct loop *loop)
         if (fd >= 0) {
             start_client(loop, fd);
             return true;
+        }
+        if (fd == ACCEPT_EXHAUSTED) {
+            hold_off(loop, ACCEPT_PAUSE);
+            return false;
         }
     }
     return false;
@@ -300,6 +330,7 @@ static void start_loop(struct loop *loop)
     task_timer_init(&loop->idle, on_idle, loop);
     task_timer_init(&loop->grace, on_grace, loop);
     task_timer_init(&loop->hold_off, on_hold_off, loop);
+    task_timer_init(&loop->outdated, on_outdated, loop);
     loop->channel = task_watch_fd(worker->channel.fd, TASK_READ, on_channel, loop);
     loop->termination = task_watch_signal(SIGTERM, on_termination, loop);
     for (int i = 0; i < worker->listener_count; i++) {
@@ -319,6 +350,7 @@ static void end_loop(struct loop *loop)
     task_timer_done(&loop->idle);
     task_timer_done(&loop->grace);
     task_timer_done(&loop->hold_off);
+    task_timer_done(&loop->outdated);
     free(loop->slots);
     free(loop);
 }

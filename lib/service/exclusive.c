@@ -100,7 +100,11 @@ static int next_client(struct worker *worker, struct pollfd *fds)
             return -1;
         }
         for (int i = 0; i < worker->listener_count; i++) {
-            int fd = fds[i].revents != 0 ? worker_accept(worker, fds[i].fd) : -1;
+            int fd =
+                fds[i].revents != 0 ? worker_accept(worker, fds[i].fd) : ACCEPT_NONE;
+            if (fd == ACCEPT_EXHAUSTED) {
+                (void)poll_or_leave(worker, NULL, 0, clock_now() + ACCEPT_PAUSE);
+            }
             if (fd >= 0 && strcmp(worker->arguments.type, "pass") == 0) {
                 fd = worker_receive_client(fd);
             }
@@ -137,6 +141,9 @@ void worker_run_exclusive(struct worker *worker)
         }
         worker_report(worker, WORKER_FULL, 1);
         serve(worker, fd);
+        if (worker_outdated(worker)) {
+            break;
+        }
     }
     worker->context.stopping = true;
     worker_report(worker, WORKER_RETIRING, 0);
@@ -144,8 +151,8 @@ void worker_run_exclusive(struct worker *worker)
 
 /* Wait for more from CLIENT.  There may be no other process for others (maxproc is 1):
  * then whoever knocks goes before a client that has nothing to ask at present. */
-static bool await_client(struct worker *worker, const struct stream *client,
-                         int64_t deadline)
+static bool poll_client(struct worker *worker, const struct stream *client,
+                        int64_t deadline, bool *timed_out)
 {
     struct pollfd fds[1 + MASTER_LISTENERS_MAX] = {
         {.fd = stream_fd(client), .events = POLLIN}};
@@ -156,7 +163,28 @@ static bool await_client(struct worker *worker, const struct stream *client,
                 (struct pollfd){.fd = worker->listeners[i], .events = POLLIN};
         }
     }
-    return poll_or_leave(worker, fds, count, deadline) > 0 && fds[0].revents != 0;
+    int ready = poll_or_leave(worker, fds, count, deadline);
+    *timed_out = ready == 0;
+    return ready > 0 && fds[0].revents != 0;
+}
+
+/* A client that keeps its connection must not keep us from tables that cannot be opened
+ * again in place: who asks us after we have left asks the next one. */
+static bool await_client(struct worker *worker, const struct stream *client,
+                         int64_t deadline)
+{
+    bool timed_out = true;
+    bool ready = false;
+    bool can_leave = !worker->expecting_first && worker->service->outdated != NULL;
+    while (timed_out && clock_now() < deadline) {
+        int64_t next = clock_now() + OUTDATED_INTERVAL;
+        if (can_leave && worker_outdated(worker)) {
+            return false;
+        }
+        next = can_leave && next < deadline ? next : deadline;
+        ready = poll_client(worker, client, next, &timed_out);
+    }
+    return ready;
 }
 
 bool worker_await_exclusive(struct worker *worker, struct stream *client,

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "base/number.h"
 #include "map/map.h"
 #include "service/command.h"
+#include "service/limits.h"
 #include "service/worker.h"
 #include "sys/clock.h"
 #include "sys/file.h"
@@ -135,23 +135,18 @@ static unsigned client_limit(const struct worker *worker)
 static void set_limits(struct worker *worker)
 {
     worker->client_limit = client_limit(worker);
+    /* Others serve one client and run programs of users, which may not expect many
+     * open files. */
+    if (worker->service->kind == SERVICE_CONCURRENT) {
+        limits_raise_files();
+        worker->client_limit = limits_clients(worker->client_limit);
+    }
     bool forever = worker->service->single || worker->service->kind == SERVICE_DATAGRAM;
     int64_t max_use = conf_int(worker->conf, P_max_use);
     worker->sessions_max =
         forever ? UINT64_MAX : (uint64_t)max_use * worker->client_limit;
     worker->max_idle =
         worker->service->single ? CLOCK_NEVER : conf_time(worker->conf, P_max_idle);
-}
-
-/* Sessions of a concurrent worker need a few descriptors each.  Others run programs of
- * users, which may not expect many. */
-static void raise_descriptor_limit(const struct service *service)
-{
-    struct rlimit limit;
-    if (service->kind == SERVICE_CONCURRENT && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 static void require(enum outcome outcome, const struct err *err)
@@ -231,7 +226,6 @@ static void prepare(struct worker *worker)
     worker->context.privileged =
         geteuid() == 0 && service->keep_root && !worker->arguments.unprivileged;
     set_limits(worker);
-    raise_descriptor_limit(service);
     (void)umask(077);
     enter_queue(worker->conf);
     tzset(); /* the zone file is not there in the chroot */
@@ -342,11 +336,15 @@ void worker_report(struct worker *worker, enum worker_state state, unsigned clie
     }
 }
 
+bool worker_outdated(struct worker *worker)
+{
+    return worker->service->outdated != NULL &&
+           worker->service->outdated(&worker->context);
+}
+
 bool worker_used_up(struct worker *worker)
 {
-    return worker->sessions >= worker->sessions_max ||
-           (worker->service->outdated != NULL &&
-            worker->service->outdated(&worker->context));
+    return worker->sessions >= worker->sessions_max || worker_outdated(worker);
 }
 
 void worker_close_listeners(struct worker *worker)

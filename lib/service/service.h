@@ -50,8 +50,8 @@ struct service {
     /* One connection; the stream is freed by the skeleton afterwards.  Waits. */
     void (*session)(struct service_context *context, struct stream *client);
     void (*datagram)(struct service_context *context, struct view packet);
-    /* Before a new client is taken: true when tables changed and the process should be
-     * replaced (NULL: never). */
+    /* Before a new client is taken, and now and then while there are clients: true when
+     * tables changed and the process should be replaced (NULL: never). */
     bool (*outdated)(struct service_context *context);
     /* Last call before exit. */
     void (*close)(struct service_context *context);

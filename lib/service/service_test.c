@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -62,6 +63,25 @@ static void serve_dialogue(struct service_context *context, struct stream *clien
     }
 }
 
+/* Uses more files than anybody has foreseen, until it is told to stop. */
+static void waste_files(struct service_context *context, struct stream *client)
+{
+    enum { WASTED = 20 };
+    int files[WASTED];
+    struct view line;
+    (void)context;
+    stream_set_timeout(client, CLOCK_NEVER);
+    for (int i = 0; i < WASTED; i++) {
+        files[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    stream_printf(client, "hello\n");
+    (void)stream_flush(client);
+    (void)stream_read_line(client, 1000, &line, NULL);
+    for (int i = 0; i < WASTED; i++) {
+        fd_close(&files[i]);
+    }
+}
+
 static void log_packet(struct service_context *context, struct view packet)
 {
     log_info("%s: %.*s", context->name, VIEW_ARG(packet));
@@ -76,12 +96,18 @@ static const struct service requests = {
     .name = "requests", .kind = SERVICE_CONCURRENT, .session = serve_requests};
 static const struct service dialogue = {
     .name = "dialogue", .kind = SERVICE_CONCURRENT, .session = serve_dialogue};
+static const struct service wasteful = {
+    .name = "wasteful", .kind = SERVICE_CONCURRENT, .session = waste_files};
 static const struct service exclusive = {
     .name = "exclusive", .kind = SERVICE_EXCLUSIVE, .session = serve_requests};
 static const struct service changing = {.name = "changing",
                                         .kind = SERVICE_EXCLUSIVE,
                                         .session = serve_requests,
                                         .outdated = is_outdated};
+static const struct service changing_requests = {.name = "changing",
+                                                 .kind = SERVICE_CONCURRENT,
+                                                 .session = serve_requests,
+                                                 .outdated = is_outdated};
 static const struct service datagrams = {
     .name = "datagrams", .kind = SERVICE_DATAGRAM, .datagram = log_packet};
 
@@ -92,6 +118,7 @@ struct fixture {
     int channel; /* our end */
     int listener;
     int log_fd;
+    rlim_t open_files; /* limit of the worker; 0: as it is */
     pid_t pid;
 };
 
@@ -160,7 +187,8 @@ static int make_snapshot(const struct fixture *f, const char *settings)
 }
 
 NORETURN static void run_worker(const struct service *service, const int *fds,
-                                int count, const char *type, const char *clients)
+                                int count, const char *type, const char *clients,
+                                rlim_t open_files)
 {
     int high[16];
     for (int i = 0; i < count; i++) {
@@ -171,6 +199,10 @@ NORETURN static void run_worker(const struct service *service, const int *fds,
         (void)close(high[i]);
     }
     (void)close_range(MASTER_CHANNEL_FD + (unsigned)count, ~0U, 0);
+    if (open_files > 0) {
+        struct rlimit limit = {open_files, open_files};
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
     (void)setenv(MASTER_CLIENTS_ENV, clients, 1);
     (void)setenv(MASTER_GENERATION_ENV, "7", 1);
     char name[] = "worker", name_option[] = "-n", service_name[] = "toy";
@@ -198,7 +230,7 @@ static void start(struct fixture *f, const struct service *service, const char *
     f->pid = fork();
     if (f->pid == 0) {
         (void)close(pair[0]);
-        run_worker(service, fds, ARRAY_SIZE(fds), type, clients);
+        run_worker(service, fds, ARRAY_SIZE(fds), type, clients, f->open_files);
     }
     (void)close(pair[1]);
 }
@@ -326,6 +358,54 @@ static void test_concurrent_tells_how_busy_it_is(void **state)
     expect_log(f, "tag/dialogue[");
     (void)close(clients[5]);
     (void)close(late);
+}
+
+static void test_concurrent_serves_as_many_as_files_allow(void **state)
+{
+    struct fixture *f = *state;
+    f->open_files = 64 + 3 * 7;
+    start(f, &requests, "unix", "1000", "");
+    expect_state(f, WORKER_AVAILABLE, 7);
+}
+
+static int count_in_log(const struct fixture *f, const char *text)
+{
+    STR_AUTO struct str log = {0};
+    int count = 0;
+    assert_int_equal(file_read(f->log_path, 1000000, &log, NULL), OK);
+    for (const char *at = str_ptr(&log); (at = strstr(at, text)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* The client that cannot be taken keeps knocking: the worker must not run in circles,
+ * and takes it when it can. */
+static void test_concurrent_without_files_waits(void **state)
+{
+    enum { MANY = 12, SHORT_MS = 1000 };
+    struct fixture *f = *state;
+    int clients[MANY];
+    f->open_files = 64 + 3 * MANY;
+    start(f, &wasteful, "unix", "1000", "");
+    int taken = 0;
+    for (bool served = true; served && taken < MANY; taken += served) {
+        clients[taken] = connect_client(f);
+        struct pollfd fd = {.fd = clients[taken], .events = POLLIN};
+        served = poll(&fd, 1, SHORT_MS) == 1;
+        if (served) {
+            hear(clients[taken], "hello\n");
+        }
+    }
+    assert_in_range(taken, 1, MANY - 1);
+    expect_log(f, "accept connection: Too many open files");
+    (void)usleep(100000);
+    assert_in_range(count_in_log(f, "Too many open files"), 1, 2);
+    for (int i = 0; i < taken; i++) {
+        (void)close(clients[i]);
+    }
+    hear(clients[taken], "hello\n");
+    (void)close(clients[taken]);
 }
 
 static void test_concurrent_is_quiet_between_changes(void **state)
@@ -556,6 +636,32 @@ static void test_outdated_leaves_the_client_to_the_next(void **state)
     free(settings);
 }
 
+/* A client that keeps its connection does not keep the old tables. */
+static void check_outdated_with_client(struct fixture *f, const struct service *service)
+{
+    char *settings = xasprintf("smtpd_banner = %s/changed\n", f->dir);
+    start(f, service, "unix", "1", settings);
+    expect_state(f, WORKER_AVAILABLE, 1);
+    int client = connect_client(f);
+    talk(client, "one\n");
+    talk(client, "two\n");
+    test_write_file(f->dir, "changed", "");
+    hear(client, "");
+    expect_exit(f);
+    (void)close(client);
+    free(settings);
+}
+
+static void test_outdated_exclusive_dismisses_its_client(void **state)
+{
+    check_outdated_with_client(*state, &changing);
+}
+
+static void test_outdated_concurrent_dismisses_its_clients(void **state)
+{
+    check_outdated_with_client(*state, &changing_requests);
+}
+
 /* --- other endpoints
  * ------------------------------------------------------------------ */
 
@@ -618,6 +724,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_concurrent_tells_how_busy_it_is),
+        TEST(test_concurrent_serves_as_many_as_files_allow),
+        TEST(test_concurrent_without_files_waits),
         TEST(test_concurrent_is_quiet_between_changes),
         TEST(test_retiring_dismisses_who_waits),
         TEST(test_retiring_finishes_dialogues),
@@ -631,6 +739,8 @@ int main(void)
         TEST(test_exclusive_finishes_its_job_without_master),
         TEST(test_exclusive_ends_on_sigterm),
         TEST(test_outdated_leaves_the_client_to_the_next),
+        TEST(test_outdated_exclusive_dismisses_its_client),
+        TEST(test_outdated_concurrent_dismisses_its_clients),
         TEST(test_fifo),
         TEST(test_datagrams),
         TEST(test_stand_alone),

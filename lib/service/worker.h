@@ -37,10 +37,20 @@ void worker_report(struct worker *worker, enum worker_state state, unsigned clie
 void worker_note_work(struct worker *worker);
 /* Should no further client be taken because tables changed or enough were served? */
 bool worker_used_up(struct worker *worker);
+/* Have tables changed? */
+bool worker_outdated(struct worker *worker);
+/* How often clients that keep their connections let us ask for it. */
+#define OUTDATED_INTERVAL CLOCK_SECOND
 void worker_close_listeners(struct worker *worker);
-/* Accept from LISTENER without waiting: a connected descriptor, or -1 when there is
- * none (left).  FIFOs give one end of a socket pair with what was written to the FIFO.
- */
+/* worker_accept() without a client. */
+enum {
+    ACCEPT_NONE = -1,     /* there is none (left) */
+    ACCEPT_EXHAUSTED = -2 /* open files or memory have run out, which was logged: try
+                             again after ACCEPT_PAUSE, since the client still knocks */
+};
+#define ACCEPT_PAUSE CLOCK_SECOND
+/* Accept from LISTENER without waiting: a connected descriptor, or one of the above.
+ * FIFOs give one end of a socket pair with what was written to the FIFO. */
 int worker_accept(const struct worker *worker, int listener);
 /* A service of type "pass" gets its client through the connection CONNECTION, which is
  * closed; -1 on trouble.  Waits. */

@@ -21,6 +21,7 @@ NEEDS = {
     "mail": ["net", "conf"],
     "rpc": ["mail"],
     "route": ["map", "rpc"],
+    "mailbox": ["rpc"],
     "service": ["map", "rpc"],
     "testing": ["net"],
 }

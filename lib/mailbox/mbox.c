@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mbox delivery: lock (fcntl, flock and dotlock as mailbox_delivery_lock says), append,
- * sync; a failed append is cut off again.
+ * mbox delivery: lock (fcntl, flock, dotlock), append, sync; a failed append is cut off
+ * again.
  *
  * In a spool directory that users cannot write, locks and new mailboxes are made with
  * root's rights; mail is written with the user's in any case.  Never through a symbolic
  * link that is not root's, never to a file with several names or of somebody else.
  */
+#include "mailbox/mbox.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -16,21 +18,17 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "local/local.h"
+#include "mailbox/file.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 
-struct locks {
-    bool fcntl, flock, dot;
-};
-
 /* One append in progress. */
 struct append {
-    const struct node *node;
+    struct rights *rights;
+    const struct letter *letter;
     const struct mbox *mbox;
     const struct conf *conf;
     const struct identity *acting; /* whose rights we have now */
-    struct locks locks;
     struct str dotlock;
     bool dotlocked;
     bool created;
@@ -39,10 +37,10 @@ struct append {
     struct err *err;
 };
 
-static struct locks wanted_locks(const struct conf *conf)
+struct mbox_locks mbox_locks_read(const char *parameter, const char *list)
 {
-    struct locks locks = {0};
-    struct view rest = view_cstr(conf_str(conf, P_mailbox_delivery_lock));
+    struct mbox_locks locks = {0};
+    struct view rest = view_cstr(list);
     struct view word;
     while (conf_list_next(&rest, &word)) {
         if (view_equal_cstr(word, "fcntl")) {
@@ -52,8 +50,7 @@ static struct locks wanted_locks(const struct conf *conf)
         } else if (view_equal_cstr(word, "dotlock")) {
             locks.dot = true;
         } else {
-            log_fatal("mailbox_delivery_lock: unknown lock type \"%.*s\"",
-                      VIEW_ARG(word));
+            log_fatal("%s: unknown lock type \"%.*s\"", parameter, VIEW_ARG(word));
         }
     }
     return locks;
@@ -64,16 +61,8 @@ static struct locks wanted_locks(const struct conf *conf)
 static enum outcome refuse(struct append *append, enum outcome outcome, const char *dsn,
                            const char *reason)
 {
-    const struct mbox *mbox = append->mbox;
-    STR_AUTO struct str text = {0};
-    if (mbox->owner != NULL) {
-        str_printf(&text, "cannot update mailbox %s for user %s. %s", mbox->path,
-                   mbox->owner, reason);
-    } else {
-        str_printf(&text, "cannot append message to file %s: %s", mbox->path, reason);
-    }
-    return outcome == TEMPFAIL ? err_temp(append->err, dsn, "%s", str_ptr(&text))
-                               : err_perm(append->err, dsn, "%s", str_ptr(&text));
+    return outcome == TEMPFAIL ? err_temp(append->err, dsn, "%s", reason)
+                               : err_perm(append->err, dsn, "%s", reason);
 }
 
 /* "WHAT: text of errno". */
@@ -81,7 +70,7 @@ static enum outcome failed(struct append *append, const char *what)
 {
     const char *dsn = "";
     STR_AUTO struct str reason = {0};
-    enum outcome outcome = file_error(errno, &dsn);
+    enum outcome outcome = mailbox_error(errno, &dsn);
     str_printf(&reason, "%s: %m", what);
     return refuse(append, outcome, dsn, str_ptr(&reason));
 }
@@ -96,7 +85,7 @@ static bool become(struct append *append, const struct identity *who)
         return true;
     }
     append->acting = NULL;
-    if (!identity_assume(append->node->tree->message->local, who)) {
+    if (!rights_assume(append->rights, who)) {
         return false;
     }
     append->acting = who;
@@ -154,7 +143,7 @@ static bool is_special(const char *path)
 static enum outcome lock_by_file(struct append *append)
 {
     const struct mbox *mbox = append->mbox;
-    if (!append->locks.dot || is_special(mbox->path)) {
+    if (!mbox->locks.dot || is_special(mbox->path)) {
         return OK;
     }
     str_printf(&append->dotlock, "%s.lock", mbox->path);
@@ -164,7 +153,7 @@ static enum outcome lock_by_file(struct append *append)
     }
     STR_AUTO struct str what = {0};
     str_printf(&what, "unable to create lock file %s", str_ptr(&append->dotlock));
-    if (mbox->owner != NULL || errno == EEXIST) {
+    if (mbox->is_mailbox || errno == EEXIST) {
         return failed(append, str_ptr(&what));
     }
     /* A file in a directory that its owner cannot write: the other lock must do. */
@@ -217,6 +206,16 @@ static enum outcome open_file(struct append *append)
     return failed(append, "cannot create file exclusively");
 }
 
+/* A link that root has made, and that nobody else could have put there. */
+static bool is_trusted_link(const char *path, const struct stat *link)
+{
+    struct stat st;
+    STR_AUTO struct str directory = {0};
+    mailbox_directory(path, &directory);
+    return link->st_uid == 0 && stat(str_ptr(&directory), &st) == 0 && st.st_uid == 0 &&
+           (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 /* What an attacker could have put there instead of a mailbox. */
 static enum outcome check_file(struct append *append)
 {
@@ -227,14 +226,18 @@ static enum outcome check_file(struct append *append)
         return failed(append, "cannot open file");
     }
     const struct stat *st = &append->st;
-    if (lstat(mbox->path, &link) == 0 && S_ISLNK(link.st_mode) && link.st_uid != 0) {
+    if (lstat(mbox->path, &link) == 0 && S_ISLNK(link.st_mode) &&
+        !is_trusted_link(mbox->path, &link)) {
         return refuse(append, PERMFAIL, "5.2.0", "file is a symbolic link");
     }
     if (S_ISREG(st->st_mode) && st->st_nlink != 1) {
         str_printf(&reason, "file has %lu hard links", (unsigned long)st->st_nlink);
         return refuse(append, PERMFAIL, "5.2.0", str_ptr(&reason));
     }
-    if (mbox->owner != NULL && st->st_uid != mbox->user->uid &&
+    if (mbox->regular && !S_ISREG(st->st_mode)) {
+        return refuse(append, PERMFAIL, "5.3.5", "not a regular file");
+    }
+    if (mbox->is_mailbox && st->st_uid != mbox->user->uid &&
         conf_bool(append->conf, P_strict_mailbox_ownership)) {
         log_warning("specify \"strict_mailbox_ownership = no\" to ignore mailbox "
                     "ownership mismatch");
@@ -246,10 +249,10 @@ static enum outcome check_file(struct append *append)
 
 static bool lock_file(const struct append *append)
 {
-    if (append->locks.fcntl && !file_lock(append->fd, false)) {
+    if (append->mbox->locks.fcntl && !file_lock(append->fd, false)) {
         return false;
     }
-    return !append->locks.flock || flock(append->fd, LOCK_EX | LOCK_NB) == 0;
+    return !append->mbox->locks.flock || flock(append->fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 static enum outcome lock_by_kernel(struct append *append)
@@ -275,29 +278,25 @@ static enum outcome lock_by_kernel(struct append *append)
 
 /* --- the message ----------------------------------------------------------------- */
 
-static unsigned copy_style(const struct conf *conf)
-{
-    return COPY_FROM_LINE | COPY_QUOTE | COPY_BLANK |
-           (copy_wants_delivered(conf, "file") ? COPY_DELIVERED : 0U);
-}
-
 /* Headers and quoting count too, but most of what does not fit need not be written to
  * know it. */
 static bool append_message(const struct append *append, off_t end)
 {
-    const struct deliver_request *request = append->node->tree->message->request;
+    const struct mbox *mbox = append->mbox;
+    const struct letter *letter = append->letter;
+    unsigned style =
+        LETTER_FROM_LINE | LETTER_QUOTE | LETTER_BLANK | append->mbox->delivered;
     if (!S_ISREG(append->st.st_mode)) {
-        return copy_message(append->node, append->fd, copy_style(append->conf));
+        return letter_write(letter, append->fd, style);
     }
-    return file_fits(append->conf, end + request->content_size) &&
-           copy_message(append->node, append->fd, copy_style(append->conf)) &&
-           file_fits(append->conf, lseek(append->fd, 0, SEEK_END)) &&
+    return mailbox_fits(mbox->size_limit, end + letter->request->content_size) &&
+           letter_write(letter, append->fd, style) &&
+           mailbox_fits(mbox->size_limit, lseek(append->fd, 0, SEEK_END)) &&
            fsync(append->fd) == 0;
 }
 
 static enum outcome write_message(struct append *append)
 {
-    const struct local_message *message = append->node->tree->message;
     bool regular = S_ISREG(append->st.st_mode);
     off_t end = regular ? lseek(append->fd, 0, SEEK_END) : 0;
     if (!become(append, append->mbox->user)) {
@@ -310,8 +309,8 @@ static enum outcome write_message(struct append *append)
         }
         return outcome;
     }
-    if (append->created &&
-        !file_sync_directory(message, append->mbox->path, append->st.st_dev)) {
+    if (append->created && !mailbox_sync_directory(append->letter, append->mbox->path,
+                                                   append->st.st_dev)) {
         return failed(append, "sync directory");
     }
     return OK;
@@ -335,26 +334,25 @@ static void unlock_by_file(struct append *append)
     str_done(&append->dotlock);
 }
 
-enum outcome mbox_append(const struct node *node, const struct mbox *mbox,
+enum outcome mbox_append(struct rights *rights, const struct conf *conf,
+                         const struct letter *letter, const struct mbox *mbox,
                          struct err *err)
 {
-    batch_before_slow(node->tree->message->local);
-    struct local *local = node->tree->message->local;
-    struct append append = {.node = node,
+    struct append append = {.rights = rights,
+                            .letter = letter,
                             .mbox = mbox,
-                            .conf = local->conf,
-                            .locks = wanted_locks(local->conf),
+                            .conf = conf,
                             .fd = -1,
                             .err = err};
     if (!become(&append, mbox->spooler)) {
-        return err_temp(err, "4.3.5", "cannot act as uid %ld to deliver to %s: %m",
-                        (long)mbox->spooler->uid, mbox->path);
+        return err_temp(err, "4.3.5", "cannot act as uid %ld: %m",
+                        (long)mbox->spooler->uid);
     }
     enum outcome outcome = lock_by_file(&append);
     if (outcome == OK) {
         outcome = append_locked(&append);
     }
     unlock_by_file(&append);
-    identity_restore(local);
+    rights_restore(rights);
     return outcome;
 }

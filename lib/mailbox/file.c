@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What mailboxes, Maildirs and files have in common. */
+#include "mailbox/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "local/local.h"
 #include "sys/file.h"
 
-enum outcome file_error(int error, const char **dsn_out)
+enum outcome mailbox_error(int error, const char **dsn_out)
 {
     switch (error) {
     case EDQUOT:
@@ -36,9 +36,8 @@ enum outcome file_error(int error, const char **dsn_out)
     }
 }
 
-bool file_fits(const struct conf *conf, int64_t size)
+bool mailbox_fits(int64_t limit, int64_t size)
 {
-    int64_t limit = conf_long(conf, P_mailbox_size_limit);
     if (limit > 0 && size > limit) {
         errno = EFBIG;
         return false;
@@ -46,15 +45,19 @@ bool file_fits(const struct conf *conf, int64_t size)
     return true;
 }
 
-bool file_sync_directory(const struct local_message *message, const char *path,
-                         dev_t device)
+void mailbox_directory(const char *path, struct str *out)
 {
-    if (device == message->device) {
+    size_t slash = view_last_index(view_cstr(path), '/');
+    str_set(out, view_first(view_cstr(path), slash > 0 ? slash : 1));
+}
+
+bool mailbox_sync_directory(const struct letter *letter, const char *path, dev_t device)
+{
+    if (device == letter->device) {
         return true;
     }
     STR_AUTO struct str directory = {0};
-    size_t slash = view_last_index(view_cstr(path), '/');
-    str_add(&directory, view_first(view_cstr(path), slash > 0 ? slash : 1));
+    mailbox_directory(path, &directory);
     FD_AUTO int fd = open(str_ptr(&directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd >= 0 && fsync(fd) == 0;
 }

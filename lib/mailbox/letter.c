@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The message as it is delivered: an optional From_ line, Return-Path,
- * X-Original-To and Delivered-To, then the content of the queue file.  A small
- * message is written with one call.
- */
+/* A small message is written with one call, and a large one not through our memory. */
+#include "mailbox/letter.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-#include "local/local.h"
 #include "mail/address.h"
 #include "mail/date.h"
 #include "sys/clock.h"
@@ -17,16 +14,16 @@
 
 enum { BUFFER_BYTES = 64 * 1024 };
 
-bool copy_wants_delivered(const struct conf *conf, const char *kind)
+unsigned letter_delivered_style(const struct conf *conf, const char *kind)
 {
     struct view rest = view_cstr(conf_str(conf, P_prepend_delivered_header));
     struct view word;
     while (conf_list_next(&rest, &word)) {
         if (view_equal_cstr(word, kind)) {
-            return true;
+            return LETTER_DELIVERED;
         }
     }
-    return false;
+    return 0;
 }
 
 static void add_address_header(struct str *out, const char *name, struct view address)
@@ -36,14 +33,12 @@ static void add_address_header(struct str *out, const char *name, struct view ad
     str_add_byte(out, '\n');
 }
 
-static void add_headers(const struct node *node, unsigned style, struct str *out)
+static void add_headers(const struct letter *letter, unsigned style, struct str *out)
 {
-    const struct tree *tree = node->tree;
-    const struct deliver_request *request = tree->message->request;
-    const struct queue_recipient *rcpt = &request->recipients[tree->index];
+    const struct queue_recipient *rcpt = letter->recipient;
     STR_AUTO struct str sender = {0};
-    address_quote(node->sender, &sender);
-    if ((style & COPY_FROM_LINE) != 0) {
+    address_quote(letter->sender, &sender);
+    if ((style & LETTER_FROM_LINE) != 0) {
         char date[MAIL_DATE_MAX];
         mail_date_ctime(clock_wall(), date);
         str_printf(out, "From %s  %s\n",
@@ -53,7 +48,7 @@ static void add_headers(const struct node *node, unsigned style, struct str *out
     if (rcpt->original.len > 0) {
         add_address_header(out, "X-Original-To", rcpt->original);
     }
-    if ((style & COPY_DELIVERED) != 0) {
+    if ((style & LETTER_DELIVERED) != 0) {
         add_address_header(out, "Delivered-To", rcpt->address);
     }
 }
@@ -109,7 +104,7 @@ static void finish_quoted(struct quoter *quoter, unsigned style, struct str *out
         str_add(out, view_first(FROM, quoter->matched));
         str_add_byte(out, '\n');
     }
-    if ((style & COPY_BLANK) != 0) {
+    if ((style & LETTER_BLANK) != 0) {
         str_add_byte(out, '\n');
     }
 }
@@ -135,18 +130,18 @@ static bool send_rest(int in, int out, off_t offset, int64_t left)
 }
 
 /* Append up to BUFFER_BYTES of the content at *OFFSET to OUT. */
-static bool read_chunk(const struct local_message *message, int64_t *offset,
-                       int64_t end, struct str *out)
+static bool read_chunk(const struct letter *letter, int64_t *offset, int64_t end,
+                       struct str *out)
 {
     size_t want = (size_t)(end - *offset < BUFFER_BYTES ? end - *offset : BUFFER_BYTES);
-    if (message->content.ptr != NULL) {
-        size_t at = (size_t)(*offset - message->request->content_offset);
-        str_add(out, view_first(view_from(message->content, at), want));
+    if (letter->content.ptr != NULL) {
+        size_t at = (size_t)(*offset - letter->request->content_offset);
+        str_add(out, view_first(view_from(letter->content, at), want));
         *offset += (int64_t)want;
         return true;
     }
     char *room = str_reserve(out, want);
-    ssize_t got = file_pread_all(message->fd, room, want, *offset);
+    ssize_t got = file_pread_all(letter->fd, room, want, *offset);
     if (got != (ssize_t)want) {
         errno = got >= 0 ? EIO : errno;
         return false;
@@ -156,25 +151,25 @@ static bool read_chunk(const struct local_message *message, int64_t *offset,
     return true;
 }
 
-static bool copy_plain(const struct local_message *message, int fd, struct str *head)
+static bool copy_plain(const struct letter *letter, int fd, struct str *head)
 {
-    int64_t offset = message->request->content_offset;
-    int64_t end = offset + message->request->content_size;
-    return read_chunk(message, &offset, end, head) &&
+    int64_t offset = letter->request->content_offset;
+    int64_t end = offset + letter->request->content_size;
+    return read_chunk(letter, &offset, end, head) &&
            file_write_all(fd, str_ptr(head), head->len) &&
-           send_rest(message->fd, fd, offset, end - offset);
+           send_rest(letter->fd, fd, offset, end - offset);
 }
 
-static bool copy_quoted(const struct local_message *message, int fd, unsigned style,
+static bool copy_quoted(const struct letter *letter, int fd, unsigned style,
                         struct str *out)
 {
-    int64_t offset = message->request->content_offset;
-    int64_t end = offset + message->request->content_size;
+    int64_t offset = letter->request->content_offset;
+    int64_t end = offset + letter->request->content_size;
     struct quoter quoter = {.at_line_start = true};
     STR_AUTO struct str chunk = {0};
     while (offset < end) {
         str_clear(&chunk);
-        if (!read_chunk(message, &offset, end, &chunk)) {
+        if (!read_chunk(letter, &offset, end, &chunk)) {
             return false;
         }
         add_quoted(&quoter, str_view(&chunk), out);
@@ -189,11 +184,10 @@ static bool copy_quoted(const struct local_message *message, int fd, unsigned st
     return file_write_all(fd, str_ptr(out), out->len);
 }
 
-bool copy_message(const struct node *node, int fd, unsigned style)
+bool letter_write(const struct letter *letter, int fd, unsigned style)
 {
     STR_AUTO struct str head = {0};
-    add_headers(node, style, &head);
-    return (style & COPY_QUOTE) != 0
-               ? copy_quoted(node->tree->message, fd, style, &head)
-               : copy_plain(node->tree->message, fd, &head);
+    add_headers(letter, style, &head);
+    return (style & LETTER_QUOTE) != 0 ? copy_quoted(letter, fd, style, &head)
+                                       : copy_plain(letter, fd, &head);
 }
