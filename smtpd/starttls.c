@@ -13,6 +13,7 @@
 static void forget_clear_text(struct session *session)
 {
     session_reset(session);
+    auth_forget(session);
     str_clear(&session->helo);
     session->esmtp = false;
     session->discarded_keywords = 0;
