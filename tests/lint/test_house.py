@@ -31,7 +31,7 @@ OWNED_HEADERS = {
     r"ares.*\.h": ["lib/net"],
     r"db\.h": ["lib/map"],
     r"pcre2\.h": ["lib/map"],
-    r"openssl/.*": ["lib/tls", "fuzz", "bench"],
+    r"openssl/.*": ["lib/tls", "fuzz", "bench", "postconf/show_other.c"],
     r"sasl/.*": ["auth", "smtp", "modules"],
     r"(lmdb|cdb|ldap|libpq-fe|mysql|mysqld_error|sqlite3)\.h": ["modules"],
 }
@@ -212,3 +212,24 @@ def test_parameters_have_the_readers_they_name():
                if readers and readers != "postconf" and name not in READ_ELSEWHERE
                and not {name, "P_" + name, name.removeprefix("local")} & words]
     assert not missing, "\n".join(missing)
+
+
+# Programs ask for these only to refuse a value that they cannot obey.
+REFUSED = set("""
+body_checks enable_threaded_bounces header_checks message_reject_characters message_strip_characters
+mime_header_checks nested_header_checks non_smtpd_milters smtp_address_verify_target smtp_body_checks
+smtp_generic_maps smtp_header_checks smtp_mime_header_checks smtp_nested_header_checks smtp_reply_filter
+smtp_sasl_auth_enable smtp_tls_security_level strict_7bit_headers strict_8bitmime strict_8bitmime_body
+strict_mime_encoding_domain
+""".split())
+
+
+def test_parameters_that_are_read_name_their_readers():
+    """Who reads a parameter stands in its row: else postfix check says that it has no effect."""
+    code = " ".join(text(n) for n in sources(".c", ".h") if not n.endswith("_test.c")
+                    and not re.match(r"lib/conf/|fuzz/", n))
+    used = set(re.findall(r"\bP_(\w+)", code))
+    silent = [f"{file}: {name}: no readers, but the code asks for it"
+              for name, (file, readers) in sorted(parameter_rows().items())
+              if not readers and name in used and name not in REFUSED]
+    assert not silent, "\n".join(silent)
