@@ -59,6 +59,14 @@ static bool is_list_of_tables(const struct conf *conf, struct view name)
     return false;
 }
 
+/* What programs make for themselves need not be there yet. */
+static bool is_own_memory(struct view name)
+{
+    return view_ends_nocase(name, VIEW("_session_cache_database")) ||
+           view_equal_cstr(name, "postscreen_cache_map") ||
+           view_equal_cstr(name, "address_verify_map");
+}
+
 void check_tables(const struct control *control)
 {
     const struct conf *conf = control->conf;
@@ -66,7 +74,8 @@ void check_tables(const struct control *control)
     const struct conf_setting *setting;
     while ((setting = conf_next_setting(conf, &cursor)) != NULL) {
         const char *value = conf_lookup(conf, setting->name);
-        if (value == NULL || !is_list_of_tables(conf, view_cstr(setting->name))) {
+        if (value == NULL || is_own_memory(view_cstr(setting->name)) ||
+            !is_list_of_tables(conf, view_cstr(setting->name))) {
             continue;
         }
         bool aliases = strcmp(setting->name, "alias_maps") == 0;

@@ -92,6 +92,9 @@ static bool some_tried(struct world *world, const char *id)
     return world->requests.len > 0;
 }
 
+/* qmgr_message_active_limit of the test below. */
+enum { ACTIVE_LIMIT = 10 };
+
 /* A flush while one is under way begins at the beginning. */
 static void test_flush_again(void **state)
 {
@@ -105,7 +108,9 @@ static void test_flush_again(void **state)
     assert_true(requests_of(world, "defer") < MANY);
     assert_true(qmgr_notice(world->qmgr, NOTIFY_FLUSH, VIEW("")));
     run_until(world, all_done, NULL);
-    assert_int_equal(requests_of(world, "defer"), 2 * MANY);
+    /* But for those that were in progress when it came. */
+    assert_in_range(requests_of(world, "defer"), 2 * MANY - ACTIVE_LIMIT,
+                    2 * MANY + ACTIVE_LIMIT);
     world_free(world);
 }
 

@@ -27,8 +27,8 @@ struct deliver_request {
     uint64_t content_sum;
     int64_t arrival_time, active_time; /* wall clock, microseconds */
     bool more_follows; /* other mail for this destination waits or is on its way */
-    bool may_remove;                   /* these are all that is left of the message: see
-                                          deliver_conclude() */
+    bool may_remove;   /* these are all that is left of the message: see
+                          deliver_conclude() */
     struct queue_attribute *attributes; /* client_name, client_address, ... */
     size_t attribute_count;
     struct queue_recipient *recipients;

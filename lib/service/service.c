@@ -324,8 +324,7 @@ int service_main(const struct service *service, int argc, char **argv)
 
 void worker_report(struct worker *worker, enum worker_state state, unsigned clients)
 {
-    bool served =
-        worker->sessions > 0 || worker->worked || worker->service->fragile;
+    bool served = worker->sessions > 0 || worker->worked || worker->service->fragile;
     if (worker->reported_state == (unsigned)state &&
         worker->reported_served == served) {
         return;

@@ -61,8 +61,7 @@ enum outcome privilege_drop(const struct privilege_user *user, struct err *err)
     if (geteuid() != 0 && seteuid(0) != 0) {
         return err_perm(err, "5.3.5", "seteuid(0): %m");
     }
-    if (!set_groups(user) || setgid(user->gid) != 0 ||
-        setuid(user->uid) != 0) {
+    if (!set_groups(user) || setgid(user->gid) != 0 || setuid(user->uid) != 0) {
         return err_perm(err, "5.3.5", "become user %ld group %ld: %m", (long)user->uid,
                         (long)user->gid);
     }
@@ -74,8 +73,7 @@ enum outcome privilege_drop(const struct privilege_user *user, struct err *err)
 enum outcome privilege_lower(const struct privilege_user *user, struct err *err)
 {
     CHECK(user->uid != 0);
-    if (!set_groups(user) || setegid(user->gid) != 0 ||
-        seteuid(user->uid) != 0) {
+    if (!set_groups(user) || setegid(user->gid) != 0 || seteuid(user->uid) != 0) {
         return err_perm(err, "5.3.5", "act as user %ld group %ld: %m", (long)user->uid,
                         (long)user->gid);
     }

@@ -24,9 +24,8 @@ struct privilege_user {
 NODISCARD enum outcome privilege_find_user(const char *name, struct privilege_user *out,
                                            struct err *err);
 /* Fill in the supplementary groups of NAME, which USER is. */
-NODISCARD enum outcome privilege_find_groups(const char *name,
-                                             struct privilege_user *user,
-                                             struct err *err);
+NODISCARD enum outcome
+privilege_find_groups(const char *name, struct privilege_user *user, struct err *err);
 NODISCARD enum outcome privilege_find_group(const char *name, gid_t *out,
                                             struct err *err);
 /* Become USER for good, with no other supplementary groups; verified. */

@@ -79,7 +79,7 @@ struct task_io {
     struct fiber *writer; /* private */
     unsigned registered;  /* private */
     unsigned ready;       /* private */
-    bool closed;          /* the peer will send no more: end of file comes, or is there */
+    bool closed; /* the peer will send no more: end of file comes, or is there */
 };
 void task_io_init(struct task_io *io, int fd);
 enum task_result task_io_wait(struct task_io *io, unsigned events, int64_t deadline);

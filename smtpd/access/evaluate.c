@@ -11,9 +11,9 @@ enum { DEPTH_MAX = 20 }; /* of classes that name classes */
 const char *check_class_of(enum subject subject)
 {
     static const char *const CLASSES[SUBJECT_COUNT] = {
-        "Client host",       "Client certificate", "Helo command", "Sender address",
-        "Recipient address", "Data command",       "End-of-data",  "Etrn command",
-        "SASL login name"};
+        "Client host",    "Client certificate", "Helo command",
+        "Sender address", "Recipient address",  "Data command",
+        "End-of-data",    "Etrn command",       "SASL login name"};
     CHECK(subject < SUBJECT_COUNT);
     return CLASSES[subject];
 }

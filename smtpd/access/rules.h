@@ -184,8 +184,8 @@ restriction_function restrict_permit_tls_clientcerts,
 restriction_function restrict_permit, restrict_reject, restrict_defer,
     restrict_defer_if_permit, restrict_defer_if_reject, restrict_warn_if_reject,
     restrict_sleep, restrict_permit_mynetworks, restrict_permit_inet_interfaces,
-    restrict_reject_plaintext_session,
-    restrict_reject_unauth_pipelining, restrict_reject_multi_recipient_bounce;
+    restrict_reject_plaintext_session, restrict_reject_unauth_pipelining,
+    restrict_reject_multi_recipient_bounce;
 restriction_function restrict_check_policy;
 restriction_function restrict_permit_sasl, restrict_check_sasl,
     restrict_reject_login_mismatch, restrict_reject_nologin_mismatch,

@@ -38,8 +38,12 @@ def test_published_stacks(suite, instances, stack):
         assert run.stdout
     instance = instances()
     use_stack(instance, stack)
-    status, lines = check(instance)
-    assert status == 0, lines + instance.log().splitlines()
+    _, lines = check(instance)
+    # Their tables and certificates are elsewhere, too.
+    errors = [l for l in instance.log().splitlines() if re.search("error: |fatal: ", l)]
+    missing = r"No such file or directory|No server certs available|unsupported dictionary type"
+    assert not [l for l in errors if not re.search(missing, l)], errors
+    assert not [l for l in errors if "_scache" in l], "made by the programs themselves"
     unbuilt = [re.search(r"parameter (\S+) has no effect", l) for l in lines]
     names = [m[1] for m in unbuilt if m]
     assert sorted(names) == sorted(set(names)), "once each"
