@@ -223,12 +223,14 @@ static bool put_in_place(struct message *message)
 static bool make_durable(struct message *message)
 {
     struct err err = {0};
-    if (queue_writer_complete(message->writer, &err) != OK) {
-        write_failed(message, err.text);
-    } else if (!put_in_place(message)) {
-        (void)err_temp(&err, "4.3.0", "name queue file: %m");
-        write_failed(message, err.text);
-    } else if (queue_writer_commit(message->writer, true, &err) != OK) {
+    enum outcome outcome = queue_writer_complete(message->writer, &err);
+    if (outcome == OK && !put_in_place(message)) {
+        outcome = err_temp(&err, "4.3.0", "name queue file: %m");
+    }
+    if (outcome == OK) {
+        outcome = queue_writer_commit(message->writer, true, &err);
+    }
+    if (outcome != OK) {
         write_failed(message, err.text);
     }
     return message_ok(message);

@@ -283,7 +283,7 @@ static bool parse_dollar(struct expander *e, struct view whole, struct view *aft
 static bool walk_token(struct expander *e, struct view whole, struct view *rest,
                        int depth, struct str *out)
 {
-    struct reference ref;
+    struct reference ref = {0};
     size_t dollar = view_index(*rest, '$');
     struct view literal = view_first(*rest, dollar);
     bool too_deep = depth > DEPTH_MOST || ++e->steps > STEPS_MOST;

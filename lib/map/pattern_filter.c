@@ -125,7 +125,7 @@ static const struct literal_set *choose_set(const uint32_t *counters,
             (void)rarest_gram(counters, sets->texts[i], &count);
             cost += count;
         }
-        if (cost < best_cost ||
+        if (best == NULL || cost < best_cost ||
             (cost == best_cost && sets->shortest > best->shortest)) {
             best = sets;
             best_cost = cost;

@@ -70,7 +70,7 @@ static const char *hexadecimal(const unsigned char *bytes, unsigned len,
         return "";
     }
     char *text = arena_alloc(arena, (size_t)len * 3);
-    for (unsigned i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++) {
         text[i * 3] = DIGITS[bytes[i] >> 4];
         text[i * 3 + 1] = DIGITS[bytes[i] & 15];
         text[i * 3 + 2] = i + 1 < len ? ':' : '\0';

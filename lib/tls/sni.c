@@ -46,7 +46,7 @@ static char *decode(struct view value, size_t *len_out)
                          (const unsigned char *)value.ptr, (int)value.len) >= 0 &&
         EVP_DecodeFinal(context, (unsigned char *)text + head, &tail) >= 0;
     EVP_ENCODE_CTX_free(context);
-    *len_out = (size_t)(head + tail);
+    *len_out = (size_t)head + (size_t)tail;
     text[*len_out] = '\0';
     if (!good || strstr(text, "-----BEGIN ") == NULL) {
         OPENSSL_cleanse(text, value.len + 1);
