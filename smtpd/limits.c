@@ -175,13 +175,21 @@ static bool check_sessions(struct session *session)
     return false;
 }
 
+void limits_enter(struct session *session)
+{
+    struct limits *limits = session->server->limits;
+    if (limits != NULL && limits->anvil != NULL && !is_exempt(session)) {
+        session->peer =
+            anvil_enter(limits->anvil, view_cstr(identify(limits, session)));
+    }
+}
+
 bool limits_admit(struct session *session)
 {
     struct limits *limits = session->server->limits;
-    if (limits == NULL || limits->anvil == NULL || is_exempt(session)) {
+    if (session->peer == NULL) {
         return true;
     }
-    session->peer = anvil_enter(limits->anvil, view_cstr(identify(limits, session)));
     const char *host = conf_str(session->conf, P_myhostname);
     if (!check_failures(session)) {
         reply(session, "421 4.7.0 %s Error: too many failed logins from %s", host,
@@ -241,7 +249,8 @@ bool limits_allow_auth(struct session *session)
     return false;
 }
 
-bool limits_allow_starttls(struct session *session)
+/* A handshake is expensive: who has had too many gets no other. */
+static bool may_begin_tls(struct session *session, const char *request)
 {
     struct limits *limits = session->server->limits;
     uint64_t most = session->peer != NULL ? limits->most[ANVIL_NEW_TLS] : 0;
@@ -249,8 +258,21 @@ bool limits_allow_starttls(struct session *session)
         anvil_rate(limits->anvil, session->peer, ANVIL_NEW_TLS, most) <= most) {
         return true;
     }
-    log_warning("Refusing STARTTLS request from %s for service %s",
+    log_warning("Refusing %s request from %s for service %s", request,
                 session->client.shown, limits->service);
+    return false;
+}
+
+bool limits_allow_wrapped(struct session *session)
+{
+    return may_begin_tls(session, "TLS service");
+}
+
+bool limits_allow_starttls(struct session *session)
+{
+    if (may_begin_tls(session, "STARTTLS")) {
+        return true;
+    }
     reply(session, "454 4.7.0 Error: too many new TLS sessions from %s",
           session->client.shown);
     return false;

@@ -17,8 +17,13 @@ struct limits;
 struct limits *limits_new(const struct conf *conf);
 void limits_free(struct limits **limits);
 
-/* A session begins.  False: too many; the client has been told so, and the session is
- * over.  Waits when a limit is near, as the others do. */
+/* A session begins. */
+void limits_enter(struct session *session);
+/* TLS is to begin at once (smtpd_tls_wrappermode).  False: not with this client, who is
+ * to be left without a word. */
+bool limits_allow_wrapped(struct session *session);
+/* May it go on?  False: there are too many; the client has been told so, and the
+ * session is over.  Waits when a limit is near, as the others do. */
 bool limits_admit(struct session *session);
 /* It ends. */
 void limits_leave(struct session *session);

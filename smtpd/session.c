@@ -167,6 +167,7 @@ static void greet(struct session *session)
 {
     session->where = "CONNECT";
     log_info("connect from %s", session->client.shown);
+    limits_enter(session);
     if (tls_begin_wrapped(session) && limits_admit(session) &&
         session_check_pipelining(session, true) && admit(session)) {
         reply(session, "220 %s", conf_str(session->conf, P_smtpd_banner));

@@ -82,6 +82,10 @@ bool tls_begin_wrapped(struct session *session)
     if (server->tls == NULL || !conf_bool(session->conf, P_smtpd_tls_wrappermode)) {
         return true;
     }
+    if (!limits_allow_wrapped(session)) {
+        session->closing = true;
+        return false;
+    }
     if (!tls_server_usable(server->tls)) {
         log_warning("Wrapper-mode request dropped from %s for service %s. TLS context "
                     "initialization failed. For details see earlier warnings in your "

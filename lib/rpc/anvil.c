@@ -166,6 +166,9 @@ static struct anvil_peer *find_peer(struct anvil_client *client, struct view ide
 static void warn(struct anvil_client *client, const char *problem)
 {
     int64_t now = clock_now();
+    if (task_cancelled()) {
+        return; /* it is us who leave */
+    }
     client->retry_at = now + PAUSE;
     if (now - client->warned_at >= WARNING_EVERY) {
         client->warned_at = now;

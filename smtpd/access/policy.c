@@ -105,30 +105,55 @@ static void put_login(struct str *out, const struct session *session)
     put(out, "sasl_sender", message != NULL ? message->auth_sender : VIEW(""));
 }
 
-/* There is no TLS. */
-static void put_encryption(struct str *out, const struct session *session)
+/* RFC 3461, section 4: names of certificates are anybody's. */
+static void put_xtext(struct str *out, const char *name, const char *value)
 {
-    CHECK(!session_is_encrypted(session));
-    put_text(out, "ccert_subject", "");
-    put_text(out, "ccert_issuer", "");
-    put_text(out, "ccert_fingerprint", "");
-    put_text(out, "ccert_pubkey_fingerprint", "");
-    put_text(out, "encryption_protocol", "");
-    put_text(out, "encryption_cipher", "");
-    put_number(out, "encryption_keysize", 0);
+    str_printf(out, "%s=", name);
+    for (; *value != '\0'; value++) {
+        unsigned char c = (unsigned char)*value;
+        if (c <= ' ' || c > '~' || c == '+') {
+            str_printf(out, "+%02X", c);
+        } else {
+            str_add_byte(out, *value);
+        }
+    }
+    str_add_byte(out, '\n');
 }
 
-/* Since Postfix 3.8; services of sites that have asked for no such thing may insist on
- * what they know. */
-static void put_version(struct str *out, const struct conf *conf)
+/* What a certificate says about itself counts when somebody vouches for it; a
+ * fingerprint always. */
+static void put_encryption(struct str *out, const struct tls_facts *tls)
+{
+    const struct tls_peer *peer = tls != NULL && tls->peer.present ? &tls->peer : NULL;
+    bool trusted = peer != NULL && peer->trusted;
+    put_xtext(out, "ccert_subject", trusted ? peer->subject_cn : "");
+    put_xtext(out, "ccert_issuer", trusted ? peer->issuer_cn : "");
+    put_text(out, "ccert_fingerprint", peer != NULL ? peer->fingerprint : "");
+    put_text(out, "ccert_pubkey_fingerprint",
+             peer != NULL ? peer->pubkey_fingerprint : "");
+    put_text(out, "encryption_protocol", tls != NULL ? tls->protocol : "");
+    put_text(out, "encryption_cipher", tls != NULL ? tls->cipher : "");
+    put_number(out, "encryption_keysize", tls != NULL ? tls->used_bits : 0);
+}
+
+static bool is_level(const struct conf *conf, const char *expression)
 {
     STR_AUTO struct str wanted = {0};
     struct err err = {0};
-    if (conf_expand(conf, "${{$compatibility_level} >=level {3.8} ? {yes} : {}}",
-                    &wanted, &err) == OK &&
-        wanted.len > 0) {
+    return conf_expand(conf, expression, &wanted, &err) == OK && wanted.len > 0;
+}
+
+/* What later versions have added; services of sites that have asked for no such thing
+ * may insist on what they know. */
+static void put_later_attributes(struct str *out, const struct session *session)
+{
+    const struct conf *conf = session->conf;
+    if (is_level(conf, "${{$compatibility_level} >=level {3.8} ? {yes} : {}}")) {
         put_text(out, "compatibility_level", conf_str(conf, P_compatibility_level));
         put_text(out, "mail_version", conf_str(conf, P_mail_version));
+    }
+    if (is_level(conf, "${{$compatibility_level} >=level {3.12} ? {yes} : {}}")) {
+        put_text(out, "tls_sni", session->tls != NULL ? session->tls->sni : "");
     }
 }
 
@@ -142,9 +167,9 @@ enum access_result restrict_check_policy(struct check *check,
     put_client(&request, check->session);
     put_transaction(&request, check);
     put_login(&request, check->session);
-    put_encryption(&request, check->session);
+    put_encryption(&request, check->session->tls);
     put_text(&request, "policy_context", policy_service_context(service));
-    put_version(&request, check->session->conf);
+    put_later_attributes(&request, check->session);
     const char *name = policy_service_name(service);
     if (!policy_service_ask(service, str_view(&request), &action)) {
         return action_apply(check, name, VIEW(""),

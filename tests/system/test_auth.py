@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import smtplib
+import ssl
 import subprocess
 import threading
 
@@ -167,10 +168,10 @@ def test_replies(mail):
         assert client.docmd("AUTH PLAIN", plain("joe", "secret1")) == (
             235, b"2.7.0 Authentication successful")
         assert client.docmd("AUTH PLAIN", "x") == (503, b"5.5.1 Error: already authenticated")
+    mail.wait_log(r"disconnect from unknown\[127.0.0.9\] .*auth=1/\d+ ")
     log = mail.log()
     assert "warning: unknown[127.0.0.9]: SASL PLAIN authentication aborted" in log
     assert "warning: unknown[127.0.0.9]: request longer than 12288: AAAAAAAAAA" in log
-    assert re.search(r"disconnect from unknown\[127.0.0.9\] .*auth=1/\d+ ", log)
 
 
 def test_mail_of_a_login(mail):
@@ -284,6 +285,74 @@ def test_stock_master_cf_has_the_service():
     assert re.search(r"^anvil +unix .* 1 +anvil$", stock, re.M)
 
 
+# --- under TLS
+
+
+@pytest.fixture
+def tls_mail(mail, tmp_path_factory):
+    """The same with STARTTLS."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                    "/CN=mail.example.com", "-keyout", mail.dir / "key.pem", "-out",
+                    mail.dir / "cert.pem"], check=True, capture_output=True)
+    mail.sasl_settings += ("smtpd_tls_security_level = may\n"
+                           f"smtpd_tls_chain_files = {mail.dir}/key.pem, {mail.dir}/cert.pem\n")
+    mail.write_main(mail.sasl_settings)
+    return mail
+
+
+def insecure():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def test_tls_auth_only(tls_mail):
+    mail = tls_mail
+    mail.write_main(mail.sasl_settings + "smtpd_tls_auth_only = yes\n"
+                    "smtpd_sasl_authenticated_header = yes\n"
+                    "smtpd_recipient_restrictions = check_recipient_access static:HOLD\n")
+    mail.start()
+    with session(mail) as client:
+        assert "auth" not in client.esmtp_features
+        assert client.docmd("AUTH PLAIN", plain("joe", "secret1")) == (
+            503, b"5.5.1 Error: authentication not enabled")
+        client.starttls(context=insecure())
+        client.ehlo()
+        assert "PLAIN" in client.esmtp_features["auth"]
+        assert client.docmd("AUTH PLAIN", plain("joe", "secret1"))[0] == 235
+        client.sendmail("joe@example.org", ["far@elsewhere.example"], "Subject: x\n\nx\n")
+    [message] = mail.queue()
+    shown = mail.run("postcat", "-q", message["queue_id"]).stdout.decode()
+    assert "with ESMTPSA id" in shown
+
+
+def test_mechanisms_by_encryption(tls_mail):
+    mail = tls_mail
+    mail.write_main(mail.sasl_settings + "smtpd_sasl_security_options = noanonymous, noplaintext\n"
+                    "smtpd_sasl_tls_security_options = noanonymous\n")
+    mail.start()
+    with session(mail) as client:
+        assert "PLAIN" not in client.esmtp_features["auth"].split()
+        client.starttls(context=insecure())
+        client.ehlo()
+        assert "PLAIN" in client.esmtp_features["auth"].split()
+        assert client.docmd("AUTH PLAIN", plain("joe", "secret1"))[0] == 235
+
+
+def test_starttls_forgets_the_login(tls_mail):
+    """RFC 3207, section 4.2: somebody on the way may have logged in before."""
+    mail = tls_mail.start()
+    with session(mail) as client:
+        log_in(client)
+        client.starttls(context=insecure())
+        client.ehlo()
+        client.docmd("MAIL FROM:<a@example.org>")
+        assert client.docmd("RCPT TO:<far@elsewhere.example>")[0] == 554
+        log_in(client)
+
+
 # --- permissions (S85, S86)
 
 
@@ -354,7 +423,7 @@ def saslauthd(users):
                               start_new_session=True)
     wait_until((where / "mux").exists, 10, "saslauthd")
     yield where / "mux"
-    server.send_signal(signal.SIGTERM)
+    server.kill()
     server.wait(10)
 
 

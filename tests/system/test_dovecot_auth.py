@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import smtplib
+import ssl
 import subprocess
 
 import pytest
@@ -135,6 +136,27 @@ def test_login(dovecot):
     mail.wait_log(r"client=unknown\[127.0.0.9\], sasl_method=CRAM-MD5, sasl_username=joe\n")
     assert re.search(r"client in: AUTH\t\d+\tCRAM-MD5\tservice=smtp\tnologin\tlip=127.0.0.1\t"
                      rf"rip=127.0.0.9\tlport={mail.port}\trport=\d+", dovecot.log())
+
+
+def test_encryption_is_told(dovecot):
+    """Dovecot gets to know whether a password has come in clear text."""
+    mail = dovecot.mail
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                    "/CN=mail.example.com", "-keyout", mail.dir / "key.pem", "-out",
+                    mail.dir / "cert.pem"], check=True, capture_output=True)
+    mail.write_main(SETTINGS + "smtpd_tls_security_level = may\n"
+                    f"smtpd_tls_chain_files = {mail.dir}/key.pem, {mail.dir}/cert.pem\n")
+    mail.postfix("reload")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with session(mail) as client:
+        assert client.docmd("AUTH PLAIN", plain("joe", "wrong"))[0] == 535
+        client.starttls(context=context)
+        client.ehlo()
+        assert client.docmd("AUTH PLAIN", plain("joe", "secret1"))[0] == 235
+    clear, secured = re.findall(r"client in: AUTH\t\d+\tPLAIN(.*)", dovecot.log())
+    assert "\tsecured" not in clear and "\tsecured" in secured
 
 
 def test_failures(dovecot):

@@ -155,6 +155,52 @@ def test_failed_logins_close_the_door(logins):
     assert wait_until(lambda: connect(mail)[0], 20, "forgiveness", 1)
 
 
+def test_new_tls_sessions(instances, users, tmp_path_factory):
+    """STARTTLS and wrapper mode: the handshake that is too many ends the session, further ones
+    are not begun."""
+    import ssl
+    from conftest import free_port
+    from test_tls import Authority
+    authority = Authority(tmp_path_factory.mktemp("ca"))
+    authority.issue("server")
+    wrapped = free_port()
+    mail = instances()
+    mail.write_main(SETTINGS + "smtpd_client_new_tls_session_rate_limit = 2\n"
+                    "smtpd_tls_security_level = may\n"
+                    f"smtpd_tls_chain_files = {authority.pair('server')}\n")
+    mail.add_services(f"{wrapped} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n")
+    mail.start()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for _ in range(2):
+        client, _ = connect(mail)
+        client.starttls(context=context)
+        assert client.docmd("NOOP")[0] == 250
+    client, _ = connect(mail)
+    client.ehlo()
+    assert client.docmd("STARTTLS")[0] == 220
+    secure = context.wrap_socket(client.sock)
+    assert secure.recv(200) == (b"421 4.7.0 mail.example.com Error: too many new TLS sessions "
+                                b"from unknown[127.0.0.9]\r\n")
+    client, _ = connect(mail)
+    client.ehlo()
+    assert client.docmd("STARTTLS") == (
+        454, b"4.7.0 Error: too many new TLS sessions from unknown[127.0.0.9]")
+    log = mail.log()
+    assert "warning: New TLS session rate limit exceeded: 3 from unknown[127.0.0.9] for" in log
+    assert "warning: Refusing STARTTLS request from unknown[127.0.0.9] for service" in log
+
+    def greeting():
+        with socket.create_connection(("127.0.0.1", wrapped),
+                                      source_address=("127.0.0.7", 0)) as plain_socket:
+            with context.wrap_socket(plain_socket) as wrapped_socket:
+                return wrapped_socket.recv(200)[:3]
+    assert [greeting() for _ in range(3)] == [b"220", b"220", b"421"]
+    with pytest.raises(OSError):
+        greeting()
+    assert "warning: Refusing TLS service request from unknown[127.0.0.7] for" in mail.log()
+
+
 def test_ipv6_prefix(instances, users):
     """All of a network is one client."""
     mail = instances()

@@ -171,6 +171,43 @@ def test_login_is_told(instances, users, servers):
     assert request["sasl_username"] == "joe@mail.example.com"
 
 
+def test_encryption_is_told(instances, users, servers, tmp_path_factory):
+    """Names of a certificate only if somebody vouches for it, its fingerprint always."""
+    import ssl
+    from test_tls import Authority, openssl
+    authority = Authority(tmp_path_factory.mktemp("ca"))
+    authority.issue("server")
+    authority.issue("client", common_name="client one")
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", 30, "-subj", "/CN=selfie", "-keyout", "self.key", "-out", "self.pem",
+            cwd=authority.dir)
+    server = servers()
+    mail = make(instances, inet(server) + "smtpd_tls_security_level = may\n"
+                f"smtpd_tls_chain_files = {authority.pair('server')}\n"
+                f"smtpd_tls_CAfile = {authority.path('ca.pem')}\nsmtpd_tls_ask_ccert = yes\n"
+                "smtpd_tls_fingerprint_digest = sha256\ncompatibility_level = 3.12\n")
+    for name in (None, "client", "self"):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if name:
+            context.load_cert_chain(authority.path(f"{name}.pem"), authority.path(f"{name}.key"))
+        with session(mail) as client:
+            client.starttls(context=context)
+            client.ehlo()
+            client.docmd("MAIL FROM:<a@example.org>")
+            assert client.docmd("RCPT TO:<x@mail.example.com>")[0] == 250
+    nobody, trusted, selfie = server.requests
+    assert {nobody["ccert_subject"], nobody["ccert_fingerprint"]} == {""}
+    assert nobody["encryption_protocol"] == "TLSv1.3"
+    assert nobody["encryption_cipher"].startswith("TLS_")
+    assert int(nobody["encryption_keysize"]) >= 128
+    assert trusted["ccert_subject"] == "client+20one" and trusted["ccert_issuer"] == "Test+20CA"
+    assert trusted["ccert_fingerprint"] == authority.fingerprint("client")
+    assert selfie["ccert_subject"] == selfie["ccert_issuer"] == ""
+    assert selfie["ccert_fingerprint"] == authority.fingerprint("self")
+    assert selfie["ccert_pubkey_fingerprint"] != "" and selfie["tls_sni"] == ""
+
+
 def test_newer_attributes_by_compatibility_level(instances, users, servers):
     server = servers()
     mail = make(instances, inet(server) + "compatibility_level = 3.8\n")
