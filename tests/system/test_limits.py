@@ -25,6 +25,7 @@ def connect(mail, source="127.0.0.9", host="127.0.0.1"):
     client = smtplib.SMTP(local_hostname="client.example.org", timeout=30)
     if ":" not in host:
         client.source_address = (source, 0)
+    client._host = "mail.example.com"  # for starttls(): the certificate's, not where it is
     code, text = client.connect(host, mail.port)
     return (client if code == 220 else None), f"{code} {text.decode()}"
 
