@@ -69,6 +69,9 @@ static void test_user_names(void **state)
           "warning: /main.cf: undefined parameter: nope\n");
     check("virtual_alias_maps = proxy:ldap:l\nl_server_host = x\nl_oops = y\n", "",
           "l_server_host ", "warning: /main.cf: unused parameter: l_oops=y\n");
+    check("virtual_alias_maps = mysql:m pgsql:p sqlite:s\nm_timeout = 1\n"
+          "p_timeout = 1\ns_timeout = 1\n",
+          "", "m_timeout p_timeout s_timeout ", "");
     check("own = ${x\n", "", "",
           "warning: truncated macro reference: \"${x\"\n"
           "warning: /main.cf: unused parameter: own=${x\n");

@@ -68,6 +68,7 @@ static const char *const mysql_settings[] = {"additional_conditions",
                                              "select_field",
                                              "select_function",
                                              "table",
+                                             "timeout",
                                              "tls_CAfile",
                                              "tls_CApath",
                                              "tls_cert_file",
@@ -91,12 +92,15 @@ static const char *const pgsql_settings[] = {"additional_conditions",
                                              "select_field",
                                              "select_function",
                                              "table",
+                                             "timeout",
                                              "user",
                                              "where_field",
                                              NULL};
 static const char *const sqlite_settings[] = {
-    "additional_conditions", "dbpath",       "domain", "expansion_limit", "query",
-    "result_format",         "select_field", "table",  "where_field",     NULL};
+    "additional_conditions", "dbpath", "domain",
+    "expansion_limit",       "query",  "result_format",
+    "select_field",          "table",  "timeout",
+    "where_field",           NULL};
 static const char *const memcache_settings[] = {
     "backup",     "data_size_limit", "domain",          "flags",
     "key_digest", "key_format",      "line_size_limit", "max_try",
