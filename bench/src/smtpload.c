@@ -8,9 +8,9 @@
  *   smtpload -m slow -p PORT -n N -R RECIPIENT
  *       N connections in the middle of DATA that send a byte a second each; prints
  *       "ready SECONDS"; at the end of standard input they leave without a word.
- *   smtpload -m sessions -p PORT -n N [-t [-r]]
- *       N times connect, EHLO, (STARTTLS, EHLO,) QUIT; -r: resume TLS sessions.
- *       Prints sessions per second.
+ *   smtpload -m sessions -p PORT -n N [-t [-r]] [-R RECIPIENT]
+ *       N times connect, EHLO, (STARTTLS, EHLO,) QUIT; -r: resume TLS sessions; -R:
+ * with a message of 1 KB.  Prints sessions per second.
  *
  * -c C: so many threads open connections (1); -a A: from so many source addresses.
  */
@@ -28,7 +28,7 @@
 
 static struct client_options options = {.port = 25};
 static int total = 1, threads = 1;
-static const char *recipient = "postmaster";
+static const char *recipient;  /* -R */
 static struct client *clients; /* those that stay */
 static int next;               /* number of the next connection, for all threads */
 
@@ -45,12 +45,40 @@ static void *open_and_keep(void *unused)
     return unused;
 }
 
+static void begin_data(struct client *client, const char *sender)
+{
+    char command[512];
+    snprintf(command, sizeof(command), "MAIL FROM:<%s>\r\n", sender);
+    client_command(client, command, "250");
+    snprintf(command, sizeof(command), "RCPT TO:<%s>\r\n", recipient);
+    client_command(client, command, "250");
+    client_command(client, "DATA\r\n", "354");
+}
+
+static void send_message(struct client *client)
+{
+    enum { LINES = 14 };
+    static const char LINE[] =
+        "A line of seventy characters, as many letters have, one after another.\r\n";
+    char text[1200];
+    int len = snprintf(text, sizeof(text), "Subject: one message\r\n\r\n");
+    for (int i = 0; i < LINES; i++) {
+        len += snprintf(text + len, sizeof(text) - (size_t)len, "%s", LINE);
+    }
+    snprintf(text + len, sizeof(text) - (size_t)len, ".\r\n");
+    begin_data(client, "sender@example.org");
+    client_command(client, text, "250");
+}
+
 static void *run_sessions(void *unused)
 {
     SSL_SESSION *session = NULL;
     for (int i = take_number(); i < total; i = take_number()) {
         struct client client;
         client_open(&client, &options, i, &session);
+        if (recipient != NULL) {
+            send_message(&client);
+        }
         client_command(&client, "QUIT\r\n", "221");
         client_close(&client);
     }
@@ -103,23 +131,14 @@ static void hold_idle(double start)
     close_all();
 }
 
-static void begin_data(struct client *client)
-{
-    char command[512];
-    snprintf(command, sizeof(command), "RCPT TO:<%s>\r\n", recipient);
-    client_command(client, "MAIL FROM:<slow@example.org>\r\n", "250");
-    client_command(client, command, "250");
-    client_command(client, "DATA\r\n", "354");
-    client_write(client, "Subject: slow\r\n\r\n");
-}
-
 /* The bytes of a second are spread over it. */
 static void send_slowly(double start)
 {
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     open_all();
     for (int i = 0; i < total; i++) {
-        begin_data(&clients[i]);
+        begin_data(&clients[i], "slow@example.org");
+        client_write(&clients[i], "Subject: slow\r\n\r\n");
     }
     say("ready", client_now() - start);
     int pause = total < 1000 ? 1000 / total : 1;
@@ -186,7 +205,7 @@ int main(int argc, char **argv)
     double start = client_now();
     if (strcmp(mode, "idle") == 0) {
         hold_idle(start);
-    } else if (strcmp(mode, "slow") == 0) {
+    } else if (strcmp(mode, "slow") == 0 && recipient != NULL) {
         send_slowly(start);
     } else if (strcmp(mode, "sessions") == 0) {
         in_threads(run_sessions);

@@ -51,7 +51,8 @@ static void set_options(SSL_CTX *ctx, const struct conf *conf,
 /* --- curves ----------------------------------------------------------------------- */
 
 /* The names that this OpenSSL knows, in its form. */
-static void known_groups(const char *text, struct str *out, struct tls_report *report)
+static void known_groups(const char *parameter, const char *text, struct str *out,
+                         struct tls_report *report)
 {
     struct view rest = view_cstr(text);
     struct view word;
@@ -63,10 +64,9 @@ static void known_groups(const char *text, struct str *out, struct tls_report *r
             str_printf(out, "%s%s", out->len > 0 ? ":" : "", name);
         } else {
             char *text_out = xasprintf("ignoring unknown ECDHE curve \"%s\"", name);
-            tls_report(report,
-                       &(struct tls_mistake){.parameter = "tls_eecdh_auto_curves",
-                                             .harmless = true,
-                                             .text = text_out});
+            tls_report(report, &(struct tls_mistake){.parameter = parameter,
+                                                     .harmless = true,
+                                                     .text = text_out});
             free(text_out);
         }
         free(name);
@@ -79,7 +79,10 @@ static void known_groups(const char *text, struct str *out, struct tls_report *r
 static void set_groups(SSL_CTX *ctx, const struct conf *conf, struct tls_report *report)
 {
     STR_AUTO struct str list = {0};
-    known_groups(conf_str(conf, P_tls_eecdh_auto_curves), &list, report);
+    known_groups("tls_eecdh_auto_curves", conf_str(conf, P_tls_eecdh_auto_curves),
+                 &list, report);
+    known_groups("tls_ffdhe_auto_groups", conf_str(conf, P_tls_ffdhe_auto_groups),
+                 &list, report);
     if (list.len > 0) {
         CHECK(SSL_CTX_set1_groups_list(ctx, list.ptr) == 1);
     }

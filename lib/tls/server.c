@@ -244,6 +244,19 @@ static void set_resumption(struct tls_server *server, int ticket_fd,
         ids ? SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
 }
 
+/* Raw public keys (RFC 7250) came with OpenSSL 3.2. */
+static void check_raw_keys(const struct tls_server *server, struct tls_report *report)
+{
+    if (conf_bool(server->conf, P_smtpd_tls_enable_rpk)) {
+        tls_report(report, &(struct tls_mistake){
+                               .parameter = "smtpd_tls_enable_rpk",
+                               .harmless = true,
+                               .text = "smtpd_tls_enable_rpk = yes: raw public "
+                                       "keys are not built, certificates are "
+                                       "used"});
+    }
+}
+
 static void read_requirements(struct tls_server *server, struct tls_report *report)
 {
     const struct conf *conf = server->conf;
@@ -285,8 +298,10 @@ static void set_up_context(struct tls_server *server, const char *service,
                            int ticket_fd, struct tls_report *report)
 {
     const struct conf *conf = server->conf;
+    const char *names = conf_str(conf, P_tls_server_sni_maps);
     server->ctx = tls_context_new(conf, TLS_server_method(), report);
     read_requirements(server, report);
+    check_raw_keys(server, report);
     set_protocols(server, report);
     set_ciphers(server, report);
     set_dh(server, report);
@@ -297,8 +312,10 @@ static void set_up_context(struct tls_server *server, const char *service,
     server->digest =
         tls_context_digest("smtpd_tls_fingerprint_digest",
                            conf_str(conf, P_smtpd_tls_fingerprint_digest), report);
-    server->sni = tls_sni_open(conf, conf_str(conf, P_tls_server_sni_maps),
-                               server->checking, report);
+    server->sni = tls_sni_open(conf, names);
+    if (server->sni != NULL && server->checking) {
+        tls_sni_inspect(server->sni, names, report);
+    }
 }
 
 /* --- life ---------------------------------------------------------------------------

@@ -227,6 +227,9 @@ static void test_wrong_settings(void **state)
          {"tls_server_sni_maps: error loading private keys", "SNI data for x.example",
           "does not match"}},
         {"tls_server_sni_maps = hash:D/none\n", {"tls_server_sni_maps: "}},
+        {"tls_ffdhe_auto_groups = ffdhe2048, ffdhe1\n",
+         {"tls_ffdhe_auto_groups: ignoring unknown ECDHE curve \"ffdhe1\""}},
+        {"smtpd_tls_enable_rpk = yes\n", {"smtpd_tls_enable_rpk: "}},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         assert_check(w, rows[i].settings, rows[i].words);

@@ -14,7 +14,7 @@
 #include "base/htab.h"
 #include "base/log.h"
 
-enum { KEPT_MOST = 1000 };
+enum { KEPT_MOST = 1000, FLAGS = MAP_FOLD | MAP_FILE_VALUES };
 
 struct tls_sni {
     const struct conf *conf;
@@ -28,47 +28,15 @@ static void free_kept(void *value)
     free(value);
 }
 
+static void wipe(struct str *text)
+{
+    if (text->ptr != NULL) {
+        OPENSSL_cleanse(text->ptr, text->capacity);
+    }
+    str_done(text);
+}
+
 /* --- values ----------------------------------------------------------------------- */
-
-/* PEM text from base64, wiped and freed by the caller; NULL: VALUE is something else.
- */
-static char *decode(struct view value, size_t *len_out)
-{
-    EVP_ENCODE_CTX *context = EVP_ENCODE_CTX_new();
-    char *text = xmalloc(value.len + 1);
-    int head = 0;
-    int tail = 0;
-    CHECK(context != NULL);
-    EVP_DecodeInit(context);
-    bool good =
-        value.len < INT32_MAX &&
-        EVP_DecodeUpdate(context, (unsigned char *)text, &head,
-                         (const unsigned char *)value.ptr, (int)value.len) >= 0 &&
-        EVP_DecodeFinal(context, (unsigned char *)text + head, &tail) >= 0;
-    EVP_ENCODE_CTX_free(context);
-    *len_out = (size_t)head + (size_t)tail;
-    text[*len_out] = '\0';
-    if (!good || strstr(text, "-----BEGIN ") == NULL) {
-        OPENSSL_cleanse(text, value.len + 1);
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
-static enum outcome parse_value(struct view value, const char *title,
-                                struct tls_chains *out, struct err *err)
-{
-    size_t len;
-    char *text = decode(value, &len);
-    if (text == NULL) {
-        return tls_chains_read(value, out, err);
-    }
-    enum outcome outcome = tls_chains_parse(view_of(text, len), title, out, err);
-    OPENSSL_cleanse(text, len);
-    free(text);
-    return outcome;
-}
 
 /* What VALUE stands for; NULL with ERR. */
 static const struct tls_chains *chains_of(struct tls_sni *sni, struct view value,
@@ -82,7 +50,7 @@ static const struct tls_chains *chains_of(struct tls_sni *sni, struct view value
         return known;
     }
     struct tls_chains *chains = xcalloc(1, sizeof(*chains));
-    if (parse_value(value, title, chains, err) != OK) {
+    if (tls_chains_parse(value, title, chains, err) != OK) {
         free_kept(chains);
         return NULL;
     }
@@ -94,79 +62,79 @@ static const struct tls_chains *chains_of(struct tls_sni *sni, struct view value
     return chains;
 }
 
-/* --- opening ---------------------------------------------------------------------- */
+/* --- looking at everything
+ * --------------------------------------------------------------- */
 
-struct preparation {
+struct inspection {
     struct tls_sni *sni;
-    bool all; /* whatever they look like */
+    struct map *map;
     struct tls_report *report;
-    const char *table;
 };
 
-static void report_entry(const struct preparation *preparation, const char *title,
-                         const struct err *err)
+static void report_mistake(struct tls_report *report, const char *text,
+                           const char *reason)
 {
-    char *text =
-        xasprintf("error loading private keys and certificates from: %s", title);
-    char *reason = xasprintf("%s: %s", preparation->table, err->text);
-    tls_report(preparation->report,
-               &(struct tls_mistake){.parameter = "tls_server_sni_maps",
-                                     .harmless = true,
-                                     .text = text,
-                                     .reason = reason});
-    free(text);
-    free(reason);
+    tls_report(report, &(struct tls_mistake){.parameter = "tls_server_sni_maps",
+                                             .harmless = true,
+                                             .text = text,
+                                             .reason = reason});
 }
 
-/* An entry of a table that can be walked.  What a table has inside can wait until
- * somebody asks for it: there may be many. */
-static bool prepare(void *context, struct view key, struct view value)
+static bool inspect_entry(void *context, struct view key, struct view value)
 {
-    struct preparation *preparation = context;
-    struct err err;
-    if (!preparation->all && value.len > 0 && value.ptr[0] != '/') {
-        return false;
+    const struct inspection *inspection = context;
+    struct err err = {0};
+    STR_AUTO struct str title = {0};
+    struct str text = {0};
+    (void)value; /* as the table stores it; what counts is what a lookup gives */
+    str_printf(&title, "SNI data for %.*s", VIEW_ARG(key));
+    enum map_result result = map_find(inspection->map, key, &text, &err);
+    if (result == MAP_ERROR ||
+        (result == MAP_FOUND &&
+         chains_of(inspection->sni, str_view(&text), str_ptr(&title), &err) == NULL)) {
+        char *first = xasprintf("error loading private keys and certificates from: %s",
+                                str_ptr(&title));
+        char *reason = xasprintf("%s: %s", map_name(inspection->map), err.text);
+        report_mistake(inspection->report, first, reason);
+        free(first);
+        free(reason);
     }
-    char *title = xasprintf("SNI data for %.*s", VIEW_ARG(key));
-    if (chains_of(preparation->sni, value, title, &err) == NULL) {
-        report_entry(preparation, title, &err);
-    }
-    free(title);
+    wipe(&text);
     return true;
 }
 
-static void prepare_table(struct preparation *preparation, struct view name)
-{
-    struct err err;
-    struct map *map = map_open(preparation->sni->conf, name, MAP_FOLD | MAP_QUIET);
-    preparation->table = map_name(map);
-    if (map_open_error(map) != NULL) {
-        tls_report(preparation->report,
-                   &(struct tls_mistake){.parameter = "tls_server_sni_maps",
-                                         .harmless = true,
-                                         .text = map_open_error(map)});
-    } else if (map_walk(map, prepare, preparation, &err) != OK) {
-        log_debug("%s", err.text); /* patterns have no list */
-    }
-    map_close(&map);
-}
-
-struct tls_sni *tls_sni_open(const struct conf *conf, const char *list, bool all,
-                             struct tls_report *report)
+void tls_sni_inspect(struct tls_sni *sni, const char *list, struct tls_report *report)
 {
     struct view rest = view_cstr(list);
     struct view name;
+    while (conf_list_next(&rest, &name)) {
+        struct err err;
+        struct map *map = map_open(sni->conf, name, FLAGS | MAP_QUIET);
+        /* For the keys: a value that is no file's content must not end the walk. */
+        struct map *keys = map_open(sni->conf, name, MAP_FOLD | MAP_QUIET);
+        struct inspection inspection = {sni, map, report};
+        if (map_open_error(map) != NULL) {
+            report_mistake(report, map_open_error(map), "");
+        } else if (map_walk(keys, inspect_entry, &inspection, &err) != OK) {
+            log_debug("%s", err.text); /* patterns have no list */
+        }
+        map_close(&keys);
+        map_close(&map);
+    }
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------ */
+
+struct tls_sni *tls_sni_open(const struct conf *conf, const char *list)
+{
     if (*list == '\0') {
         return NULL;
     }
     struct tls_sni *sni = xcalloc(1, sizeof(*sni));
     sni->conf = conf;
     sni->kept = htab_new();
-    struct preparation preparation = {.sni = sni, .all = all, .report = report};
-    while (conf_list_next(&rest, &name)) {
-        prepare_table(&preparation, name);
-    }
-    sni->maps = maps_open(conf, "tls_server_sni_maps", list, MAP_FOLD | MAP_QUIET);
+    sni->maps = maps_open(conf, "tls_server_sni_maps", list, FLAGS);
     return sni;
 }
 
@@ -188,14 +156,6 @@ bool tls_sni_changed(const struct tls_sni *sni)
 
 /* --- finding -----------------------------------------------------------------------
  */
-
-static void wipe(struct str *text)
-{
-    if (text->ptr != NULL) {
-        OPENSSL_cleanse(text->ptr, text->capacity);
-    }
-    str_done(text);
-}
 
 enum map_result tls_sni_find(struct tls_sni *sni, const char *name,
                              const struct tls_chains **chains_out, struct err *err)

@@ -11,12 +11,12 @@
 
 struct tls_sni;
 
-/* Values are what "postmap -F" makes of file names (base64), or, in tables that are
- * their own source (inline:, texthash:), the names themselves: those files are read
- * now, while that is allowed.  ALL: look at every entry now, for mistakes.  NULL when
- * LIST is empty. */
-struct tls_sni *tls_sni_open(const struct conf *conf, const char *list, bool all,
-                             struct tls_report *report);
+/* Values name files with keys and certificates, as in smtpd_tls_chain_files.  "postmap
+ * -F" puts their content into indexed tables; other tables read them now, while that is
+ * allowed.  NULL when LIST is empty. */
+struct tls_sni *tls_sni_open(const struct conf *conf, const char *list);
+/* Report what is wrong with any entry of LIST. */
+void tls_sni_inspect(struct tls_sni *sni, const char *list, struct tls_report *report);
 void tls_sni_close(struct tls_sni **sni);
 bool tls_sni_changed(const struct tls_sni *sni);
 
